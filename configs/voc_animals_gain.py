@@ -1,0 +1,11 @@
+_base_ = 'voc_animals_plain.py'
+
+custom_hooks = [
+    dict(
+        type='GAINHook',
+        loss=dict(alpha=0.3, score='bce'),
+        gain=dict(scorer='frozen', one_class=True),
+        warmup=600,
+        ramp=100,
+    )
+]

@@ -1,0 +1,151 @@
+"""Attention maps, soft masks and erased images: Eq. 1-4 of GAIN (Li et al., CVPR 2018, arXiv:1802.10171).
+
+Letters in shapes: N images, K classes, P positive (image, class) pairs in the order of ``labels.nonzero()``, C channels,
+(h, w) the grid of the target layer, (H, W) the image.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+MIN_PEAK = 1e-5
+"""A map whose peak is smaller is divided by this instead, so that a dead map stays (near) zero and its gradient bounded."""
+
+
+def attention_maps(
+    features: Tensor,
+    scores: Tensor,
+    labels: Tensor,
+    *,
+    normalize: bool = True,
+    second_order: bool = True,
+) -> Tensor:
+    """Grad-CAM of every positive (image, class) pair, differentiable (Eq. 1-2).
+
+    Eq. 1 is taken times h * w: for a global-average-pool + linear head the map then *is* the class activation map,
+    maps of several scales can be added up, and half-precision gradients don't underflow. The factor cancels when a map
+    is divided by its maximum.
+
+    The head between ``features`` and ``scores`` has to treat images one by one (no batch statistics), as the heads of
+    classifiers do: the gradients of one class of every image are then one backward pass through the head, and there
+    are as many passes as the image with the most labels has.
+
+    Args:
+        features: (N, C, h, w) output f of the target layer, with the graph that leads to ``scores``.
+        scores: (N, K) class scores s before any sigmoid.
+        labels: (N, K) multi-hot image-level labels, 0/1 or bool. On the CPU they cost no device synchronisation.
+        normalize: divide each map by its own maximum, into 0..1. All-zero maps stay zero.
+        second_order: let gradients flow through the weights of Eq. 1, too. Without it the weights are constants.
+
+    Returns:
+        (P, h, w) maps A, float32 or wider.
+
+    Raises:
+        ValueError: shapes that do not fit, labels that are not 0/1, scores that are not finite (looked at on the CPU
+            only: on an accelerator the look would stall every step), or scores that do not depend on ``features``.
+
+    """
+    labels = check_labels(labels, scores)
+    if features.ndim != 4 or len(features) != len(scores):
+        raise ValueError(
+            f'features must be (N, C, h, w) with N = {len(scores)}, got {tuple(features.shape)}: '
+            'pick a target layer that has a grid'
+        )
+    if scores.device.type == 'cpu' and not scores.isfinite().all():
+        raise ValueError('scores are not finite: lower the learning rate, or look for NaN in images and weights')
+
+    rank = labels.cumsum(1)  # (N, K): a positive label's place among its image's labels, from 1
+    image, cls = labels.nonzero(as_tuple=True)
+    maps = [
+        _class_maps(features, scores, (labels & (rank == place)).to(scores), second_order)
+        for place in range(1, int(rank.max()) + 1 if rank.numel() else 1)
+    ]
+    if not maps:
+        return features.new_zeros(0, *features.shape[2:], dtype=_at_least_float32(features.dtype))
+    pairs = torch.stack(maps)[rank[image, cls] - 1, image]  # (P, h, w)
+    return normalize_maps(pairs) if normalize else pairs
+
+
+def normalize_maps(maps: Tensor) -> Tensor:
+    """Divide each map (..., h, w) by its own maximum; one below ``MIN_PEAK`` is divided by ``MIN_PEAK`` instead."""
+    return maps / maps.amax((-2, -1), keepdim=True).clamp_min(MIN_PEAK)
+
+
+def soft_mask(maps: Tensor, sigma: float = 0.5, omega: float = 10.0) -> Tensor:
+    """T(A) = sigmoid(omega * (A - sigma)), the soft threshold of Eq. 4.
+
+    The paper gives neither value. For maps in 0..1 an omega near 10 keeps gradients alive over the whole range.
+
+    Args:
+        maps: attention maps of any shape, in 0..1.
+        sigma: the map's value that is half erased.
+        omega: slope of the threshold.
+
+    """
+    return torch.sigmoid(omega * (maps - sigma))
+
+
+def erase(images: Tensor, mask: Tensor, fill: Tensor | None = None) -> Tensor:
+    """I* = I - T(A) * I (Eq. 3), or with ``fill`` in place of what is erased: I - T(A) * (I - fill).
+
+    Args:
+        images: (P, C, H, W), one a mask.
+        mask: (P, h, w) in 0..1, brought to (H, W) bilinearly.
+        fill: (P, C, H, W) or anything that broadcasts to it; None is zero, the mean colour of normalised images.
+
+    """
+    if images.ndim != 4 or mask.ndim != 3 or len(images) != len(mask):
+        raise ValueError(
+            f'images must be (P, C, H, W) and mask (P, h, w), got {tuple(images.shape)} and {tuple(mask.shape)}'
+        )
+    mask = F.interpolate(mask[:, None], images.shape[-2:], mode='bilinear', align_corners=False)
+    return images - mask * (images if fill is None else images - fill)
+
+
+def blur(images: Tensor, size: int = 32) -> Tensor:
+    """Average of the ``size`` x ``size`` pixels around each pixel, up to bilinear interpolation: shapes are gone, tint stays.
+
+    Args:
+        images: (N, C, H, W).
+        size: side of the window in pixels, a multiple of 4.
+
+    """
+    means = F.avg_pool2d(images, size, stride=size // 4, padding=size // 2, count_include_pad=False, ceil_mode=False)
+    return F.interpolate(means, images.shape[-2:], mode='bilinear', align_corners=True)
+
+
+def check_labels(labels: Tensor, scores: Tensor) -> Tensor:
+    """``labels`` as a bool tensor on the CPU, or a ValueError that says why they do not fit ``scores`` (N, K)."""
+    if scores.ndim != 2:
+        raise ValueError(f'scores must be (N, K), got {tuple(scores.shape)}: name the layer that gives class scores')
+    if labels.ndim != 2 or len(labels) != len(scores):
+        raise ValueError(f'labels must be multi-hot (N, K) = {tuple(scores.shape)}, got {tuple(labels.shape)}')
+    if labels.shape != scores.shape:
+        raise ValueError(f'labels have {labels.shape[1]} classes, the classifier scores {scores.shape[1]}')
+    labels = labels.detach().cpu()
+    if ((labels != 0) & (labels != 1)).any():
+        raise ValueError('labels must be multi-hot: 0 or 1 for every class of every image')
+    return labels.bool()
+
+
+def _class_maps(features: Tensor, scores: Tensor, one_hot: Tensor, second_order: bool) -> Tensor:
+    """(N, h, w) maps for at most one class an image, the one with a 1 in ``one_hot`` (N, K)."""
+    cells = features.shape[-2] * features.shape[-1]
+    try:
+        (gradients,) = torch.autograd.grad(
+            scores, features, one_hot * cells, create_graph=second_order, retain_graph=True
+        )
+    except RuntimeError as error:
+        if 'not have been used' in str(error) or 'does not require grad' in str(error):
+            raise ValueError(
+                'scores do not depend on features: pick a target layer that leads to the scores'
+            ) from error
+        raise
+    with torch.autocast(features.device.type, enabled=False):
+        dtype = _at_least_float32(features.dtype)
+        weights = gradients.to(dtype).mean((-2, -1))  # (N, C), Eq. 1
+        return torch.einsum('nc,nchw->nhw', weights, features.to(dtype)).relu()  # Eq. 2
+
+
+def _at_least_float32(dtype: torch.dtype) -> torch.dtype:
+    return torch.promote_types(dtype, torch.float32)

@@ -1,0 +1,18 @@
+"""The mmengine road: importing this registers all that a config can name."""
+
+from gain_plugin.mm.attention_hook import AttentionHook
+from gain_plugin.mm.classifier import MultiLabelClassifier, tf_efficientnet_lite0
+from gain_plugin.mm.dataset import SyntheticDataset, VOCTagsDataset
+from gain_plugin.mm.hook import GAINHook
+from gain_plugin.mm.metrics import MultiLabelAP, SeedIoU
+
+__all__ = [
+    'AttentionHook',
+    'GAINHook',
+    'MultiLabelAP',
+    'MultiLabelClassifier',
+    'SeedIoU',
+    'SyntheticDataset',
+    'VOCTagsDataset',
+    'tf_efficientnet_lite0',
+]

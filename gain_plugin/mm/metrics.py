@@ -1,0 +1,85 @@
+"""mmengine metrics: how well the classifier ranks, and how good its attention maps are as seeds."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.evaluator import BaseMetric
+from mmengine.registry import METRICS
+
+from gain_plugin.seeds import seed_confusion, seed_scores
+
+
+@METRICS.register_module()
+class MultiLabelAP(BaseMetric):
+    """Mean over classes of the average precision of ``pred_scores``, in per cent: ``mAP``, and ``AP_<class>``.
+
+    The average precision is scikit-learn's. A class that no image has is left out.
+    """
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Collect each sample's ``pred_scores`` (K,) and ``gt_label`` (n,)."""
+        for sample in data_samples:
+            scores = torch.as_tensor(sample['pred_scores']).cpu().numpy()
+            truth = np.zeros(len(scores), bool)
+            truth[np.asarray(sample['gt_label'], dtype=int)] = True
+            self.results.append((scores, truth))
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        """Average precision of every class that occurs, and their mean."""
+        from sklearn.metrics import average_precision_score
+
+        scores, truth = (np.stack(part) for part in zip(*results, strict=True))
+        names = (self.dataset_meta or {}).get('classes') or range(scores.shape[1])
+        precision = {
+            f'AP_{name}': 100 * float(average_precision_score(truth[:, index], scores[:, index]))
+            for index, name in enumerate(names)
+            if truth[:, index].any()
+        }
+        return {'mAP': float(np.mean(list(precision.values()))), **precision}
+
+
+@METRICS.register_module()
+class SeedIoU(BaseMetric):
+    """mIoU of the seeds in ``attention_maps`` at the best of the background thresholds, in per cent.
+
+    The field's protocol (IRN, CVPR 2019): maps of the ground-truth classes only, each divided by its maximum, a constant
+    background score, argmax, one confusion matrix over all images. The best threshold is chosen on the images evaluated.
+    Gives ``seed_mIoU``, and at its threshold ``seed_threshold`` (0..1), ``seed_precision`` and ``seed_recall`` (means
+    over the classes without background) and ``seed_IoU_<class>``.
+
+    Args:
+        num_thresholds: T evenly spaced thresholds 0, 1/T, ... below 1 are tried.
+        collect_device: as in mmengine.
+        prefix: as in mmengine.
+
+    """
+
+    def __init__(self, num_thresholds: int = 100, collect_device: str = 'cpu', prefix: str | None = None) -> None:
+        super().__init__(collect_device, prefix)
+        self.thresholds = torch.arange(num_thresholds) / num_thresholds
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Add up the confusion of each sample's ``attention_maps`` (n, H, W) with its ``gt_sem_seg``."""
+        classes = len(self.dataset_meta['classes'])
+        for sample in data_samples:
+            if 'attention_maps' not in sample:
+                raise ValueError("samples have no attention_maps: add dict(type='AttentionHook', ...) to custom_hooks")
+            label = torch.as_tensor(np.unique(sample['gt_label']), dtype=torch.long)
+            truth = sample['gt_sem_seg']['data'].squeeze(0).cpu()
+            confusion = seed_confusion(sample['attention_maps'], label, truth, self.thresholds, classes)
+            self.results[:] = [confusion + self.results[0] if self.results else confusion]  # memory does not grow
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        """Scores at the threshold with the best mIoU."""
+        scores = seed_scores(torch.stack(results).sum(0))
+        best = int(scores.miou.argmax())
+        iou = dict(zip(('background', *self.dataset_meta['classes']), (100 * scores.iou[best]).tolist(), strict=True))
+        return {
+            'seed_mIoU': 100 * float(scores.miou[best]),
+            'seed_threshold': float(self.thresholds[best]),
+            'seed_precision': 100 * float(scores.precision[best]),
+            'seed_recall': 100 * float(scores.recall[best]),
+            **{f'seed_IoU_{name}': value for name, value in iou.items()},
+        }

@@ -1,0 +1,108 @@
+"""Seeds from attention maps, and how good they are: the protocol of IRN (Ahn et al., CVPR 2019) and its successors."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+SCALES = (1.0, 0.5, 1.5, 2.0)
+
+
+class SeedScores(NamedTuple):
+    """Scores of the seeds at every threshold (T), in 0..1; NaN for a class that neither truth nor seeds have."""
+
+    miou: Tensor
+    """(T,) mean over background and classes."""
+    iou: Tensor
+    """(T, K + 1) per class, background first."""
+    precision: Tensor
+    """(T,) mean over the classes without background."""
+    recall: Tensor
+    """(T,) mean over the classes without background."""
+
+
+def multi_scale_maps(
+    attend: Callable[[Tensor, Tensor], Tensor],
+    images: Tensor,
+    labels: Tensor,
+    *,
+    scales: Sequence[float] = SCALES,
+    flip: bool = True,
+) -> Tensor:
+    """Sum of the maps of all scales, and of the mirrored images, each divided by its maximum (plus 1e-5).
+
+    Args:
+        attend: gives undivided maps (P, h, w) of images and labels, as ``partial(gain.attention, normalize=False)``.
+        images: (N, 3, H, W), normalised.
+        labels: (N, K) multi-hot.
+        scales: factors on (H, W).
+        flip: add the maps of the mirrored images, mirrored back.
+
+    Returns:
+        (P, H, W) maps in 0..1, in the order of ``labels.nonzero()``.
+
+    """
+    size = images.shape[-2:]
+    total = torch.zeros((), device=images.device)
+    for scale in scales:
+        scaled = images if scale == 1 else _resize(images, [round(side * scale) for side in size])
+        total = total + _resize(attend(scaled, labels)[:, None], size)
+        if flip:
+            total = total + _resize(attend(scaled.flip(-1), labels)[:, None].flip(-1), size)
+    maps = total[:, 0]
+    return maps / (maps.amax((-2, -1), keepdim=True) + 1e-5)
+
+
+def seed_confusion(maps: Tensor, classes: Tensor, truth: Tensor, thresholds: Tensor, num_classes: int) -> Tensor:
+    """Confusion of one image's seeds with the truth at every threshold, in one pass.
+
+    A pixel's seed is the class with the largest map if that exceeds the threshold, else background: the argmax over the
+    maps and a background of constant score. Sum the result over images.
+
+    Args:
+        maps: (n, H, W) maps in 0..1 of the classes the image is labelled with.
+        classes: (n,) which classes these are, 0 to K - 1.
+        truth: (H, W) integers, 0 background, c + 1 for class c; all above K is ignored.
+        thresholds: (T,) background scores, ascending.
+        num_classes: K.
+
+    Returns:
+        (T, K + 1, K + 1) int64 pixel counts [threshold, truth, seed].
+
+    """
+    if truth.shape != maps.shape[1:]:
+        raise ValueError(f'maps {tuple(maps.shape[1:])} and truth {tuple(truth.shape)} differ in size')
+    steps, size = len(thresholds), num_classes + 1
+    known = truth <= num_classes
+    truth = truth[known].long()
+    if len(maps):
+        peak, best = maps[:, known].max(0)
+        below = torch.bucketize(peak, thresholds.to(peak))  # how many thresholds the peak exceeds
+        seed = classes[best] + 1
+    else:
+        below = seed = torch.zeros_like(truth)
+    flat = (truth * size + seed) * (steps + 1) + below
+    counts = flat.bincount(minlength=size * size * (steps + 1)).view(size, size, steps + 1)
+    above = counts.flip(-1).cumsum(-1).flip(-1)[..., 1:]  # [truth, class, t]: pixels whose peak exceeds threshold t
+    confusion = above.permute(2, 0, 1).clone()
+    confusion[:, :, 0] = counts.sum((1, 2)) - confusion.sum(2)  # no class is background, so column 0 was not seeded yet
+    return confusion
+
+
+def seed_scores(confusion: Tensor) -> SeedScores:
+    """IoU, precision and recall from summed ``seed_confusion`` counts (T, K + 1, K + 1)."""
+    counts = confusion.double()
+    hit, truth, seed = counts.diagonal(dim1=1, dim2=2), counts.sum(2), counts.sum(1)
+    iou = hit / (truth + seed - hit)
+    return SeedScores(
+        miou=iou.nanmean(1),
+        iou=iou,
+        precision=(hit / seed)[:, 1:].nanmean(1),
+        recall=(hit / truth)[:, 1:].nanmean(1),
+    )
+
+
+def _resize(images: Tensor, size: Sequence[int]) -> Tensor:
+    return F.interpolate(images, list(size), mode='bilinear', align_corners=False)
