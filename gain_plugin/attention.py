@@ -1,7 +1,7 @@
 """Attention maps, soft masks and erased images: Eq. 1-4 of GAIN (Li et al., CVPR 2018, arXiv:1802.10171).
 
-Letters in shapes: N images, K classes, P positive (image, class) pairs in the order of ``labels.nonzero()``, C channels,
-(h, w) the grid of the target layer, (H, W) the image.
+Letters in shapes: N images, K classes, P positive (image, class) pairs in the order of ``labels.nonzero()``,
+C channels, (h, w) the grid of the target layer, (H, W) the image.
 """
 
 import torch
@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 MIN_PEAK = 1e-5
-"""A map whose peak is smaller is divided by this instead, so that a dead map stays (near) zero and its gradient bounded."""
+"""What a map with a smaller peak is divided by, so that a dead map stays near zero and its gradient bounded."""
 
 
 def attention_maps(
@@ -103,7 +103,7 @@ def erase(images: Tensor, mask: Tensor, fill: Tensor | None = None) -> Tensor:
 
 
 def blur(images: Tensor, size: int = 32) -> Tensor:
-    """Average of the ``size`` x ``size`` pixels around each pixel, up to bilinear interpolation: shapes are gone, tint stays.
+    """Average of the ``size`` x ``size`` pixels around each pixel, up to bilinear interpolation: tint without shapes.
 
     Args:
         images: (N, C, H, W).

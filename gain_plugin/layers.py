@@ -50,10 +50,13 @@ def _last_grid(model: nn.Module) -> str:
     with torch.no_grad():
         twin(torch.zeros(1, *config.get('input_size', (3, 224, 224)), device='meta'))
 
-    grids = [name for name, out in fired if out.ndim == 4 and min(out.shape[2:]) > 1 and id(out) not in pooled]
-    if not grids or not grids[-1]:
+    grids = [
+        i for i, (_, out) in enumerate(fired) if out.ndim == 4 and min(out.shape[2:]) > 1 and id(out) not in pooled
+    ]
+    tokens_follow = grids and any(out.ndim == 3 for _, out in fired[grids[-1] :])
+    if not grids or tokens_follow or not fired[grids[-1]][0]:
         raise ValueError(
-            f'{type(model).__name__} has no layer with a grid (N, C, h, w) before its pooling. '
+            f'{type(model).__name__} has no layer with a grid (N, C, h, w) just before its pooling. '
             'Give target_layer= and score_layer= by name, as in named_modules()'
         )
-    return grids[-1]
+    return fired[grids[-1]][0]

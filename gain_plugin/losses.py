@@ -86,7 +86,7 @@ class GAINLoss(nn.Module):
         known = ~masks.isnan()
         masks = masks.nan_to_num()
         known &= (masks > 0).any(-1).any(-1)[:, None, None]
-        size = maps.shape[-2:]
+        size = (maps.shape[-2], maps.shape[-1])
         weight = F.adaptive_avg_pool2d(known.to(maps), size)  # (P, h, w): known part of each cell
         target = F.adaptive_avg_pool2d(masks * known, size) / weight.clamp_min(1e-6)
         values = (weight * (maps - target) ** 2).sum((-2, -1)) / weight.sum((-2, -1)).clamp_min(1e-6)
@@ -123,6 +123,6 @@ def pair_masks(masks: Tensor, labels: Tensor, *, ignore_index: int = 255) -> Ten
 
 
 def _mean_over_images(values: Tensor, image: Tensor, count: int) -> Tensor:
-    """Mean of ``values`` (P,) within each image, summed and divided by ``count``; ``image`` (P,) says whose they are."""
+    """Mean of ``values`` (P,) within each image, summed and divided by ``count``; ``image`` (P,) says whose."""
     per_image = values.new_zeros(count).index_add(0, image, torch.ones_like(values))
     return (values / per_image[image]).sum() / count

@@ -1,6 +1,7 @@
 """Outputs of named layers, with their graph, only while recording."""
 
 import difflib
+from collections.abc import Callable
 from types import TracebackType
 
 import torch
@@ -52,7 +53,7 @@ class Recorder:
             '(a stage may run only its blocks, a head only its last layer)'
         )
 
-    def _hook(self, name: str):
+    def _hook(self, name: str) -> Callable[[nn.Module, tuple, object], Tensor | None]:
         def keep(layer: nn.Module, args: tuple, output: object) -> Tensor | None:
             self._outputs[name] = output
             if name != self._graph_from or not isinstance(output, Tensor):

@@ -48,9 +48,11 @@ def multi_scale_maps(
     total = torch.zeros((), device=images.device)
     for scale in scales:
         scaled = images if scale == 1 else _resize(images, [round(side * scale) for side in size])
-        total = total + _resize(attend(scaled, labels)[:, None], size)
-        if flip:
-            total = total + _resize(attend(scaled.flip(-1), labels)[:, None].flip(-1), size)
+        if flip:  # one pass for both
+            maps, mirrored = attend(torch.cat([scaled, scaled.flip(-1)]), torch.cat([labels, labels])).chunk(2)
+            total = total + _resize((maps + mirrored.flip(-1))[:, None], size)
+        else:
+            total = total + _resize(attend(scaled, labels)[:, None], size)
     maps = total[:, 0]
     return maps / (maps.amax((-2, -1), keepdim=True) + 1e-5)
 

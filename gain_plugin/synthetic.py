@@ -68,7 +68,7 @@ def _scene(random: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
     objects = torch.randperm(len(CLASSES), generator=random)[: int(uniform(1, 4))].tolist()
 
     for cls in objects + [None] * int(uniform(1, 4)):  # None is clutter
-        for _ in range(20):  # tries to find a free place
+        for _ in range(8):  # tries to find a free place
             angle, length, width = uniform(0, 2 * math.pi), uniform(22, 30), uniform(9, 13)
             top, left = uniform(12, SIZE - 12), uniform(12, SIZE - 12)
             along = (x - left) * math.cos(angle) + (y - top) * math.sin(angle)

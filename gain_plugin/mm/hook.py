@@ -20,8 +20,8 @@ from gain_plugin.model import GAIN
 class GAINHook(Hook):
     """Add ``loss_am``, and with masks ``loss_ext``, to the losses of the host model while it trains.
 
-    The host's own pass is recorded by PyTorch forward hooks, there from ``before_train`` to ``after_train``; its config,
-    its state-dict keys and its behaviour in other modes stay as they are. A frozen or averaged scorer is kept in the
+    The host's own pass is recorded by PyTorch forward hooks, there from ``before_train`` to ``after_train``. The host's
+    config, state-dict keys and behaviour in other modes stay as they are. A frozen or averaged scorer is kept in the
     checkpoint under the key ``gain_judge``, beside the host's.
 
     The host is called with ``mode='loss'`` for its losses and ``mode='tensor'`` for its scores. Samples name their
@@ -55,7 +55,7 @@ class GAINHook(Hook):
             )
         host = runner.model.module if is_model_wrapper(runner.model) else runner.model
         self.gain = GAIN(host, self._loss, **self._options)
-        if self.gain.judge is not None and runner.iter > 0:
+        if self.gain.judge is not None and runner.iter > self._warmup:
             if self._saved_judge is None:
                 raise ValueError(
                     "the checkpoint to resume has no scorer ('gain_judge'): it was trained without this hook"

@@ -44,10 +44,10 @@ class MultiLabelAP(BaseMetric):
 class SeedIoU(BaseMetric):
     """mIoU of the seeds in ``attention_maps`` at the best of the background thresholds, in per cent.
 
-    The field's protocol (IRN, CVPR 2019): maps of the ground-truth classes only, each divided by its maximum, a constant
-    background score, argmax, one confusion matrix over all images. The best threshold is chosen on the images evaluated.
-    Gives ``seed_mIoU``, and at its threshold ``seed_threshold`` (0..1), ``seed_precision`` and ``seed_recall`` (means
-    over the classes without background) and ``seed_IoU_<class>``.
+    The field's protocol (IRN, CVPR 2019): maps of the ground-truth classes only, each divided by its maximum, a
+    constant background score, argmax, one confusion matrix over all images. The best threshold is chosen on the images
+    evaluated. Gives ``seed_mIoU``, and at its threshold ``seed_threshold`` (0..1), ``seed_precision`` and
+    ``seed_recall`` (means over the classes without background) and ``seed_IoU_<class>``.
 
     Args:
         num_thresholds: T evenly spaced thresholds 0, 1/T, ... below 1 are tried.

@@ -1,0 +1,36 @@
+import copy
+
+import torch
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from gain_plugin import GAIN
+
+
+def test_maps_of_the_labels_at_the_size_of_the_image(tmp_path):
+    """Through the runner, the hook gives what ``GAIN.attention`` gives, and leaves nothing behind."""
+    cfg = Config.fromfile('configs/synthetic_plain.py')
+    cfg.work_dir = str(tmp_path)
+    cfg.val_dataloader.dataset.count = 6
+    cfg.test_dataloader = copy.deepcopy(cfg.val_dataloader)
+    runner = Runner.from_cfg(cfg)
+    seen = []
+
+    def keep(module, args, kwargs, output):
+        if kwargs['mode'] == 'predict':
+            seen.append((kwargs['inputs'], output))
+
+    runner.test()  # builds the loader and the evaluator
+    runner.model.register_forward_hook(keep, with_kwargs=True)
+    metrics = runner.test()
+    assert {'mAP', 'seed_mIoU', 'seed_threshold'} <= set(metrics)
+    ((images, samples),) = seen
+    labels = torch.zeros(6, 4)
+    for row, sample in zip(labels, samples, strict=True):
+        row[sample.gt_label] = 1
+    model = GAIN(runner.model, target_layer='network.features', score_layer='network', score_kwargs={'mode': 'tensor'})
+    maps = model.attention(images, labels)
+    maps = torch.nn.functional.interpolate(maps[:, None], (64, 64), mode='bilinear')[:, 0]
+    maps = maps / maps.amax((1, 2), keepdim=True)
+    torch.testing.assert_close(torch.cat([sample.attention_maps for sample in samples]), maps, atol=5e-3, rtol=0)
+    assert sum(bool(module._forward_hooks) for module in runner.model.modules()) == 1  # the test's own

@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from gain_plugin.mm import SyntheticDataset, VOCTagsDataset
+
+
+@pytest.fixture
+def voc(tmp_path):
+    """Two images; the first shows a cat (8) and a car (7), the second a dog (12) and unknown pixels."""
+    for folder in ('JPEGImages', 'SegmentationClassAug'):
+        (tmp_path / folder).mkdir()
+    for name, values in (('a', [0, 7, 8]), ('b', [0, 12, 255])):
+        Image.new('RGB', (3, 2), 'red').save(tmp_path / 'JPEGImages' / f'{name}.jpg')
+        mask = Image.fromarray(np.array([values, values], np.uint8), 'P')
+        mask.putpalette([0] * 768)
+        mask.save(tmp_path / 'SegmentationClassAug' / f'{name}.png')
+    (tmp_path / 'list.txt').write_text('a\nb\n')
+    (tmp_path / 'masked.txt').write_text('b\n')
+    (tmp_path / 'empty.txt').write_text('\n')
+    (tmp_path / 'tags.csv').write_text('id,labels\na,cat car\nb,dog cat\n')
+    return tmp_path
+
+
+def build(voc, **settings):
+    return VOCTagsDataset(str(voc), 'list.txt', **{'classes': ('dog', 'cat'), **settings})
+
+
+def test_tags_and_masks(voc):
+    first, second = build(voc, tags_file='tags.csv')
+    assert first['img'].shape == (2, 3, 3) and first['img'].dtype == np.uint8
+    assert first['img'][0, 0, 0] > 200 > first['img'][0, 0, 2]  # RGB
+    assert (first['gt_label'], second['gt_label']) == ([1], [0, 1])
+    assert first['gt_seg_map'].tolist() == [[0, 0, 2]] * 2  # the car is background
+    assert second['gt_seg_map'].tolist() == [[0, 1, 255]] * 2
+
+
+def test_labels_from_masks(voc):
+    assert [sample['gt_label'] for sample in build(voc)] == [[1], [0]]
+
+
+def test_masks_for_some_or_none(voc):
+    first, second = build(voc, tags_file='tags.csv', masks='masked.txt')
+    assert (first['gt_seg_map'] == 255).all() and (second['gt_seg_map'] == 1).any()
+    assert 'gt_seg_map' not in build(voc, tags_file='tags.csv', masks='none')[0]
+
+
+def test_each_image_is_decoded_once(voc, monkeypatch):
+    data = build(voc, tags_file='tags.csv', masks='none')
+    first = data[0]['img']
+    monkeypatch.setattr(Image, 'open', None)
+    assert np.array_equal(data[0]['img'], first)
+
+
+def test_errors_say_what_to_do(voc):
+    with pytest.raises(FileNotFoundError, match=r'list of images .*none.txt is not there'):
+        VOCTagsDataset(str(voc), 'none.txt')
+    with pytest.raises(ValueError, match=r'empty.txt is empty'):
+        VOCTagsDataset(str(voc), 'empty.txt')
+    with pytest.raises(ValueError, match=r"classes \['cats'\] are not among"):
+        build(voc, classes=('cats',))
+    (voc / 'tags.csv').write_text('id,labels\na,cat car\n')
+    with pytest.raises(ValueError, match=r'tags.csv has no row for the image b of .*list.txt'):
+        build(voc, tags_file='tags.csv')
+    (voc / 'tags.csv').write_text('name,labels\na,cat car\n')
+    with pytest.raises(ValueError, match='needs the columns id and labels'):
+        build(voc, tags_file='tags.csv')
+    with pytest.raises(FileNotFoundError, match=r'nothing.csv are not there'):
+        build(voc, tags_file='nothing.csv')
+    Image.new('P', (4, 4)).save(voc / 'SegmentationClassAug' / 'a.png')
+    with pytest.raises(ValueError, match=r'a.png is \(4, 4\), its image \(2, 3\)'):
+        build(voc)[0]
+    (voc / 'JPEGImages' / 'a.jpg').write_bytes(b'no image')
+    with pytest.raises(ValueError, match=r'cannot read .*a.jpg'):
+        build(voc)[0]
+    (voc / 'JPEGImages' / 'a.jpg').unlink()
+    with pytest.raises(FileNotFoundError, match=r'a.jpg, which .*list.txt lists, is not there'):
+        build(voc)
+
+
+def test_synthetic():
+    data = SyntheticDataset(2, 0, masks=True)
+    assert data[0]['img'].shape == (64, 64, 3)
+    assert sorted(data[1]['gt_label']) == [value - 1 for value in torch.tensor(data[1]['gt_seg_map']).unique() if value]
+    assert 'gt_seg_map' not in SyntheticDataset(2, 0, masks=False)[0]

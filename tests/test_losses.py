@@ -1,0 +1,105 @@
+import pytest
+import torch
+import torch.nn.functional as F
+
+from gain_plugin import GAINLoss, pair_masks
+
+
+def loop_mining(scores, labels, form):
+    """Eq. 5, image by image and class by class; images count alike, those without labels as zero."""
+    total, pair = 0.0, 0
+    for row in labels:
+        classes = row.nonzero()[:, 0]
+        for cls in classes:
+            score = scores[pair]
+            if form == 'logit':
+                value = score[cls]
+            elif form == 'probability':
+                value = score[cls].sigmoid()
+            else:
+                truth = row.double().clone()
+                truth[cls] = 0
+                value = sum(-F.logsigmoid(s if t else -s) for s, t in zip(score, truth, strict=True))
+            total, pair = total + value / len(classes), pair + 1
+    return total / len(labels)
+
+
+@pytest.mark.parametrize('form', ['logit', 'probability', 'bce'])
+def test_mining_equals_the_loop(labels, form):
+    scores = torch.randn(6, 3, dtype=torch.double, requires_grad=True)
+    loss = GAINLoss(alpha=0.7, score=form)(scores, labels)['loss_am']
+    expected = 0.7 * loop_mining(scores, labels, form)
+    torch.testing.assert_close(loss, expected, rtol=1e-10, atol=0)
+    got, want = torch.autograd.grad(loss, scores)[0], torch.autograd.grad(expected, scores)[0]
+    torch.testing.assert_close(got, want, rtol=1e-10, atol=1e-14)
+
+
+def test_extra_equals_the_loop(labels):
+    """Eq. 7 on cells of 2 x 2 pixels, each weighted by the share of its pixels that are known."""
+    maps = torch.rand(6, 3, 4, dtype=torch.double)
+    masks = (torch.rand(6, 6, 8, dtype=torch.double) > 0.5).double()
+    masks[torch.rand(6, 6, 8) > 0.7] = torch.nan
+    masks[2] = torch.nan  # the third image has no mask
+    masks[4].masked_fill_(~masks[4].isnan(), 0)  # this class is not in its mask
+    total, pair = 0.0, 0
+    for row in labels:
+        for _ in range(int(row.sum())):
+            error = weight = 0.0
+            for i in range(3):
+                for j in range(4):
+                    cell = masks[pair, 2 * i : 2 * i + 2, 2 * j : 2 * j + 2]
+                    known = cell[~cell.isnan()]
+                    if len(known):
+                        error = error + len(known) / 4 * (maps[pair, i, j] - known.mean()) ** 2
+                        weight += len(known) / 4
+            if weight and masks[pair].nan_to_num().any():
+                total = total + error / weight / int(row.sum())
+            pair += 1
+    losses = GAINLoss(ext_weight=10)(None, labels, maps=maps, masks=masks)
+    torch.testing.assert_close(losses['loss_ext'], 10 * total / len(labels), rtol=1e-10, atol=0)
+    assert set(losses) == {'loss_ext'}
+
+
+def test_a_perfect_map_costs_nothing():
+    mask = torch.zeros(1, 4, 4)
+    mask[:, :2, :2] = 1
+    loss = GAINLoss()(None, torch.ones(1, 1), maps=F.adaptive_avg_pool2d(mask, 2), masks=mask)
+    assert loss['loss_ext'] == 0
+
+
+def test_halves_add_up_to_the_batch(labels):
+    scores, maps, masks = torch.randn(6, 3), torch.rand(6, 2, 2), torch.rand(6, 4, 4)
+    loss = GAINLoss()
+    whole = loss(scores, labels, maps=maps, masks=masks)
+    first = loss(scores[:2], labels[:2], maps=maps[:2], masks=masks[:2])
+    second = loss(scores[2:], labels[2:], maps=maps[2:], masks=masks[2:])
+    for name, value in whole.items():
+        torch.testing.assert_close(value, (first[name] + second[name]) / 2)
+
+
+def test_no_labels_give_finite_zeros():
+    losses = GAINLoss()(torch.zeros(0, 3), torch.zeros(2, 3), maps=torch.zeros(0, 2, 2), masks=torch.zeros(0, 4, 4))
+    assert losses == {'loss_am': 0, 'loss_ext': 0}
+
+
+def test_pair_masks():
+    masks = torch.tensor([[[0, 1], [3, 255]], [[255, 255], [255, 255]]])
+    pairs = pair_masks(masks, torch.tensor([[1, 0, 1], [0, 1, 0]]))
+    nan = torch.nan
+    expected = torch.tensor([[[0, 1], [0, nan]], [[0, 0], [1, nan]], [[nan, nan], [nan, nan]]])
+    torch.testing.assert_close(pairs, expected, equal_nan=True)
+
+
+def test_errors_say_what_to_do(labels):
+    with pytest.raises(ValueError, match=r"score must be one of .* got 'logits'"):
+        GAINLoss(score='logits')
+    with pytest.raises(ValueError, match='must not be negative'):
+        GAINLoss(alpha=-1)
+    with pytest.raises(ValueError, match='got 5 scores and 6 pairs'):
+        GAINLoss()(torch.zeros(5, 3), labels)
+    with pytest.raises(ValueError, match='one a positive label, 6, got 4'):
+        GAINLoss()(None, labels, maps=torch.zeros(6, 2, 2), masks=torch.zeros(4, 4, 4))
+    with pytest.raises(ValueError, match=r'1 to 3 \(class \+ 1\)'):
+        pair_masks(torch.full((4, 2, 2), 4), labels)
+    with pytest.raises(ValueError, match='masks must be integers'):
+        pair_masks(torch.zeros(4, 2, 2), labels)

@@ -1,0 +1,234 @@
+import copy
+
+import pytest
+import timm
+import torch
+import torch.nn.functional as F
+from test_attention import loop_maps
+
+from gain_plugin import GAIN, GAINLoss, blur, erase, soft_mask
+
+LAYERS = {'target_layer': 'features', 'score_layer': ''}
+SCORERS = ['shared', 'detached', 'frozen', 'ema']
+
+
+def step(model, images, labels, masks=None):
+    scores, losses = model(images, labels, masks)
+    return F.multilabel_soft_margin_loss(scores, labels.to(scores)) + sum(losses.values())
+
+
+@pytest.mark.parametrize('form', ['logit', 'bce'])
+def test_equals_the_double_loop_with_gradients(tiny, images, labels, form):
+    """The whole of Eq. 1-6, against one image and one class at a time."""
+    classifier, images = tiny().double(), images.double()
+    model = GAIN(classifier, GAINLoss(0.7, score=form), scorer='shared', fill='blur', **LAYERS)
+    _, losses = model(images, labels)
+
+    total = 0.0
+    for image, row in zip(images, labels, strict=True):
+        classes = row.nonzero()[:, 0]
+        for cls in classes:
+            one = torch.zeros(1, 3).scatter(1, cls[None, None], 1)
+            mask = soft_mask(loop_maps(classifier, image[None], one))
+            score = classifier(erase(image[None], mask, blur(image[None])))[0]
+            kept = (row - one[0]).double()
+            value = score[cls] if form == 'logit' else F.binary_cross_entropy_with_logits(score, kept, reduction='sum')
+            total = total + 0.7 * value / len(classes) / len(labels)
+    torch.testing.assert_close(losses['loss_am'], total, rtol=1e-10, atol=0)
+    got = torch.autograd.grad(losses['loss_am'], list(classifier.parameters()))
+    for gradient, want in zip(got, torch.autograd.grad(total, list(classifier.parameters())), strict=True):
+        torch.testing.assert_close(gradient, want, rtol=1e-10, atol=1e-13)
+
+
+@pytest.mark.parametrize('scorer', SCORERS)
+def test_leaves_no_trace(tiny, images, labels, scorer):
+    """Buffers, mode, requires_grad, hooks and random state after a step are a plain step's."""
+    plain = tiny(batch_norm=True, dropout=0.5)
+    classifier = copy.deepcopy(plain)
+    model = GAIN(classifier, scorer=scorer, **LAYERS).train()
+    torch.manual_seed(1)
+    plain_scores = plain(images)
+    plain_state = torch.get_rng_state()
+    torch.manual_seed(1)
+    scores, _ = model(images, labels)
+    assert torch.equal(scores, plain_scores)
+    assert torch.equal(torch.get_rng_state(), plain_state)
+    assert all(parameter.grad is None and parameter.requires_grad for parameter in classifier.parameters())
+    assert all(module.training and not module._forward_hooks for module in classifier.modules())
+    for (name, got), want in zip(classifier.state_dict().items(), plain.state_dict().values(), strict=True):
+        assert torch.equal(got, want), name
+
+
+@pytest.mark.parametrize('scorer', SCORERS)
+def test_one_pass_of_each_stream(tiny, images, labels, scorer):
+    model = GAIN(tiny(), scorer=scorer, **LAYERS)
+    sizes = []
+    for module in model.modules():
+        if isinstance(module, tiny):
+            module.features.register_forward_hook(lambda module, args, output: sizes.append(len(output)))
+    model(images, labels)
+    assert sizes == [4, 6]
+
+
+def test_no_gradient_to_the_weights_that_score(tiny, images, labels):
+    """With a detached scorer L_am moves the weights as with a frozen copy of them."""
+    gradients = {}
+    for scorer in ('shared', 'detached', 'frozen'):
+        torch.manual_seed(0)
+        classifier = tiny()
+        _, losses = GAIN(classifier, scorer=scorer, **LAYERS)(images, labels)
+        gradients[scorer] = torch.autograd.grad(losses['loss_am'], classifier.features[0].weight)[0]
+    torch.testing.assert_close(gradients['detached'], gradients['frozen'])
+    assert not torch.allclose(gradients['detached'], gradients['shared'])
+
+
+@pytest.mark.parametrize('scorer', SCORERS)
+def test_alpha_0_is_the_plain_run_to_the_bit(tiny, images, labels, scorer):
+    plain = tiny(batch_norm=True, dropout=0.5)
+    classifier = copy.deepcopy(plain)
+    model = GAIN(classifier, GAINLoss(alpha=0), scorer=scorer, **LAYERS)
+    for network, forward in ((plain, plain), (classifier, lambda images: model(images, labels))):
+        torch.manual_seed(1)
+        optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
+        for _ in range(3):
+            output = forward(images)
+            scores, losses = output if isinstance(output, tuple) else (output, {})
+            loss = F.multilabel_soft_margin_loss(scores, labels.float()) + sum(losses.values())
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    assert all(torch.equal(a, b) for a, b in zip(plain.parameters(), classifier.parameters(), strict=True))
+
+
+@pytest.mark.parametrize('scorer', SCORERS)
+def test_resumes_exactly(tiny, images, labels, scorer):
+    def train(model, optimizer, steps):
+        for _ in range(steps):
+            optimizer.zero_grad()
+            step(model, images, labels).backward()
+            optimizer.step()
+
+    def build():
+        torch.manual_seed(0)
+        model = GAIN(tiny(batch_norm=True), scorer=scorer, ema_decay=0.5, one_class=True, **LAYERS)
+        return model, torch.optim.SGD(model.classifier.parameters(), lr=0.5)
+
+    straight, optimizer = build()
+    train(straight, optimizer, 4)
+    halted, optimizer = build()
+    train(halted, optimizer, 2)
+    torch.manual_seed(5)
+    resumed, optimizer = build()
+    resumed.load_state_dict(halted.state_dict())
+    train(resumed, optimizer, 2)
+    assert set(resumed.classifier.state_dict()) == set(tiny(batch_norm=True).state_dict())
+    for (name, got), want in zip(resumed.state_dict().items(), straight.state_dict().values(), strict=True):
+        assert torch.equal(got, want), name
+
+
+def test_halves_accumulate_to_the_batch(tiny, images, labels):
+    model = GAIN(tiny().double(), **LAYERS)
+    masks = torch.randint(0, 4, (4, 16, 18))
+    step(model, images.double(), labels, masks).backward()
+    whole = [parameter.grad.clone() for parameter in model.parameters()]
+    model.zero_grad()
+    for half in (slice(0, 2), slice(2, 4)):
+        (step(model, images[half].double(), labels[half], masks[half]) / 2).backward()
+    for want, parameter in zip(whole, model.parameters(), strict=True):
+        torch.testing.assert_close(parameter.grad, want)
+
+
+@pytest.mark.parametrize('scorer', SCORERS)
+def test_batch_without_labels(tiny, images, scorer):
+    model = GAIN(tiny(batch_norm=True), scorer=scorer, **LAYERS)
+    _, losses = model(images, torch.zeros(4, 3))
+    assert losses['loss_am'] == 0
+    step(model, images, torch.zeros(4, 3)).backward()
+    assert all(parameter.grad.isfinite().all() for parameter in model.classifier.parameters())
+
+
+def test_one_class_erases_one_of_each_image(tiny, images, labels):
+    model = GAIN(tiny(), one_class=True, scorer='frozen', **LAYERS)
+    sizes = []
+    model.judge.register_forward_hook(lambda module, args, output: sizes.append(len(output)))
+    for _ in range(3):
+        model(images, labels)
+    assert sizes == [3, 3, 3]
+
+
+def test_bf16_autocast_trains_and_keeps_the_maps(images, labels):
+    classifier = timm.create_model('resnet18', num_classes=3)
+    model = GAIN(classifier).eval()
+    images = F.interpolate(images, (64, 64))
+    maps = model.attention(images, labels)
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        low = model.attention(images, labels)
+        step(model, images, labels).backward()
+    assert low.dtype == torch.float32
+    assert (low - maps).abs().mean() < 0.02
+    assert all(parameter.grad.isfinite().all() for parameter in classifier.parameters())
+
+
+def test_attention_is_that_of_training_without_the_graph(tiny, images, labels):
+    classifier = tiny()
+    model = GAIN(classifier, **LAYERS).eval()
+    maps = model.attention(images, labels)
+    torch.testing.assert_close(maps, loop_maps(classifier, images, labels).detach())
+    assert not maps.requires_grad and torch.is_grad_enabled()
+    raw = model.attention(images, labels, normalize=False)
+    torch.testing.assert_close(raw / raw.amax((1, 2), keepdim=True), maps)
+
+
+def test_masks_in_either_form(tiny, images, labels):
+    model = GAIN(tiny(), **LAYERS)
+    masks = torch.randint(0, 4, (4, 16, 18))
+    masks[0] = 255
+    image, cls = labels.nonzero(as_tuple=True)
+    pairs = (masks[image] == cls[:, None, None] + 1).float()
+    pairs[image == 0] = torch.nan
+    integers, floats = model(images, labels, masks)[1], model(images, labels, pairs)[1]
+    assert integers['loss_ext'] > 0
+    assert integers == floats
+
+
+@pytest.mark.parametrize('name', ['resnet18', 'vgg11', 'densenet121', 'efficientnet_lite0', 'convnext_atto'])
+def test_timm_cnns_with_nothing_named(name, labels):
+    model = GAIN(timm.create_model(name, num_classes=3))
+    images = torch.randn(4, 3, 96, 96)
+    scores, losses = model(images, labels)
+    assert scores.shape == (4, 3)
+    losses['loss_am'].backward()
+    first = next(model.classifier.parameters())
+    assert first.grad.isfinite().all() and first.grad.any()
+    assert min(model.attention(images, labels).shape[1:]) >= 3
+
+
+def test_vgg_is_looked_at_before_its_last_pooling():
+    assert GAIN(timm.create_model('vgg16')).target_layer == 'features.29'
+
+
+def test_errors_say_what_to_do(tiny, images, labels):
+    with pytest.raises(ValueError, match="no layer 'featurs'; closest: 'features'"):
+        GAIN(tiny(), target_layer='featurs')
+    with pytest.raises(ValueError, match='Give target_layer= and score_layer= by name'):
+        GAIN(tiny())
+    with pytest.raises(ValueError, match='Give target_layer= and score_layer= by name'):
+        GAIN(timm.create_model('test_vit'))
+    with pytest.raises(ValueError, match="scorer must be one of .* got 'own'"):
+        GAIN(tiny(), scorer='own', **LAYERS)
+    with pytest.raises(ValueError, match="fill must be one of .* got 'grey'"):
+        GAIN(tiny(), fill='grey', **LAYERS)
+    with pytest.raises(ValueError, match='compile the stages below'):
+        GAIN(torch.compile(tiny()), **LAYERS)
+    model = GAIN(tiny(), **LAYERS)
+    with pytest.raises(ValueError, match='labels have 2 classes, the classifier scores 3'):
+        model(images, labels[:, :2])
+    with pytest.raises(ValueError, match=r'size of their images, \(16, 18\), got \(4, 8, 9\)'):
+        model(images, labels, torch.zeros(4, 8, 9, dtype=torch.long))
+    with pytest.raises(ValueError, match='a grid'):
+        GAIN(tiny(), target_layer='hidden')(images, labels)
+    never = tiny()
+    never.spare = torch.nn.Conv2d(3, 3, 1)
+    with pytest.raises(ValueError, match="layer 'spare' did not fire"):
+        GAIN(never, target_layer='spare')(images, labels)
+    assert not any(module._forward_hooks for module in never.modules())

@@ -1,0 +1,137 @@
+"""Train configs one after another and compare them: classification, seeds, and pictures of the maps.
+
+    python tools/compare.py configs/synthetic_plain.py configs/synthetic_gain.py --work-dir work_dirs/synthetic
+
+A run that was interrupted goes on where it was; one that is finished is only evaluated again. The work directory gets a
+folder for each config, ``results.json`` and ``attention.png``. A config is called by the last word of its name.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import matplotlib
+
+matplotlib.use('Agg')
+import matplotlib.pyplot as plt
+import numpy as np
+from mmengine.config import Config, DictAction
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from rich.console import Console
+from rich.table import Table
+
+COLUMNS = {
+    'seed_miou': 'seed mIoU',
+    'threshold': 'at threshold',
+    'precision': 'seed precision',
+    'recall': 'seed recall',
+    'map': 'classifier mAP',
+}
+
+
+class Picture(NamedTuple):
+    """One tested image with the map of its first label."""
+
+    image: np.ndarray
+    attention: np.ndarray
+    truth: np.ndarray
+    name: str
+
+
+class KeepFirst(Hook):
+    """Keep pictures of the first images of a test."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.kept: list[Picture] = []
+
+    def after_test_iter(self, runner: Runner, batch_idx: int, data_batch: dict, outputs: list) -> None:
+        """Called by mmengine."""
+        for image, sample in zip(data_batch['inputs'], outputs, strict=True):
+            if len(self.kept) < self.count and len(sample.attention_maps):
+                cls = min(sample.gt_label)
+                picture = Picture(
+                    image.permute(1, 2, 0).numpy(),
+                    sample.attention_maps[0].numpy(),
+                    sample.gt_sem_seg.data[0].cpu().numpy() == cls + 1,
+                    runner.test_loop.dataloader.dataset.metainfo['classes'][cls],
+                )
+                self.kept.append(picture)
+
+
+def measure(path: str, work_dir: Path, options: dict, pictures: int) -> tuple[dict[str, float], list[Picture]]:
+    """Train and test a config.
+
+    Returns:
+        its figures in per cent under the keys of ``COLUMNS`` with ``minutes``, and pictures of the first images.
+
+    """
+    cfg = Config.fromfile(path)
+    cfg.merge_from_dict(options)
+    cfg.update(work_dir=str(work_dir), resume=True, val_dataloader=None, val_cfg=None, val_evaluator=None)
+    runner = Runner.from_cfg(cfg)
+    keep = KeepFirst(pictures)
+    runner.register_hook(keep)
+    start = time.time()
+    runner.train()
+    metrics = runner.test()
+    return {
+        'seed_miou': metrics['seed_mIoU'],
+        'threshold': 100 * metrics['seed_threshold'],
+        'precision': metrics['seed_precision'],
+        'recall': metrics['seed_recall'],
+        'map': metrics['mAP'],
+        'minutes': (time.time() - start) / 60,
+    }, keep.kept
+
+
+def draw(kept: dict[str, list[Picture]], path: Path) -> None:
+    """Images, the maps of every method, and the truth, side by side; one labelled class an image."""
+    titles = ['image', *(f'{name} map' for name in kept), 'truth']
+    rows = list(zip(*kept.values(), strict=True))
+    figure, axes = plt.subplots(len(rows), len(titles), figsize=(2 * len(titles), 2 * len(rows)), squeeze=False)
+    for line, pictures in zip(axes, rows, strict=True):
+        first = pictures[0]
+        stretch = {'extent': (0, first.image.shape[1], first.image.shape[0], 0)}  # maps and truth may be larger
+        for axis in line[:-1]:
+            axis.imshow(first.image, **stretch)
+        for axis, picture in zip(line[1:-1], pictures, strict=True):
+            axis.imshow(picture.attention, cmap='jet', alpha=0.6, vmin=0, vmax=1, **stretch)
+        line[-1].imshow(first.truth, cmap='gray', **stretch)
+        line[0].set_ylabel(first.name)
+    for axis in axes.flat:
+        axis.set(xticks=[], yticks=[])
+    for axis, title in zip(axes[0], titles, strict=True):
+        axis.set_title(title)
+    figure.tight_layout()
+    figure.savefig(path, dpi=100)
+
+
+def main() -> None:
+    """Compare the configs of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('configs', nargs='+', help='config files that share their test data')
+    parser.add_argument('--work-dir', type=Path, required=True, help='where everything goes')
+    parser.add_argument('--pictures', type=int, default=6, help='rows of attention.png')
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, help='settings for all configs')
+    args = parser.parse_args()
+
+    results, kept = {}, {}
+    for path in args.configs:
+        name = Path(path).stem.rsplit('_', 1)[-1]
+        results[name], kept[name] = measure(path, args.work_dir / name, args.cfg_options, args.pictures)
+    (args.work_dir / 'results.json').write_text(json.dumps(results, indent=2) + '\n')
+    draw(kept, args.work_dir / 'attention.png')
+
+    table = Table('', *COLUMNS.values(), 'minutes')
+    for name, row in results.items():
+        table.add_row(name, *(f'{row[key]:.1f}' for key in COLUMNS), f'{row["minutes"]:.1f}')
+    Console(width=100).print(table)
+    print(f'per cent; {args.work_dir}/results.json and attention.png have the rest')
+
+
+if __name__ == '__main__':
+    main()
