@@ -6,12 +6,12 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 VOC_ANIMALS = Path(os.environ.get('VOC_ANIMALS', '../shared/voc_animals'))
-CONFIGS = sorted(Path('configs').glob('*.py'))
+CONFIGS = sorted(Path('configs').glob('[!_]*/*.py'))
 
 
-@pytest.mark.parametrize('path', CONFIGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize('path', CONFIGS, ids=str)
 def test_trains_and_tests_on_a_slice(path, tmp_path):
-    if path.stem.startswith('voc_animals') and not VOC_ANIMALS.is_dir():
+    if path.parent.name == 'voc_animals' and not VOC_ANIMALS.is_dir():
         pytest.skip(f'the photos are not in {VOC_ANIMALS}: set VOC_ANIMALS to their folder')
     cfg = Config.fromfile(path)
     cfg.work_dir = str(tmp_path)
@@ -20,7 +20,7 @@ def test_trains_and_tests_on_a_slice(path, tmp_path):
     for hook in cfg.get('custom_hooks', ()):
         hook.update(warmup=1, ramp=0)
     for loader in (cfg.train_dataloader, cfg.val_dataloader):
-        loader.dataset.update({'count': 8} if 'synthetic' in path.stem else {'indices': 8})
+        loader.dataset.update({'count': 8} if path.parent.name == 'synthetic' else {'indices': 8})
     cfg.test_dataloader = cfg.val_dataloader
     runner = Runner.from_cfg(cfg)
     runner.train()

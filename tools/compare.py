@@ -1,9 +1,9 @@
 """Train configs one after another and compare them: classification, seeds, and pictures of the maps.
 
-    python tools/compare.py configs/synthetic_plain.py configs/synthetic_gain.py --work-dir work_dirs/synthetic
+    python tools/compare.py configs/synthetic/plain.py configs/synthetic/gain.py --work-dir work_dirs/synthetic
 
 A run that was interrupted goes on where it was; one that is finished is only evaluated again. The work directory gets a
-folder for each config, ``results.json`` and ``attention.png``. A config is called by the last word of its name.
+folder for each config, ``results.json`` and ``attention.png``. A config is called by its file name.
 """
 
 import argparse
@@ -121,7 +121,7 @@ def main() -> None:
 
     results, kept = {}, {}
     for path in args.configs:
-        name = Path(path).stem.rsplit('_', 1)[-1]
+        name = Path(path).stem
         results[name], kept[name] = measure(path, args.work_dir / name, args.cfg_options, args.pictures)
     (args.work_dir / 'results.json').write_text(json.dumps(results, indent=2) + '\n')
     draw(kept, args.work_dir / 'attention.png')

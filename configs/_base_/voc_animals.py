@@ -62,4 +62,4 @@ optim_wrapper = dict(
     optimizer=dict(type='SGD', lr=0.01, momentum=0.9, weight_decay=1e-4),
     paramwise_cfg=dict(custom_keys={'network.classifier': dict(lr_mult=10)}),
 )
-param_scheduler = [dict(type='MultiStepLR', milestones=[600], gamma=0.5, by_epoch=False)]
+param_scheduler = [dict(type='MultiStepLR', milestones=[600], gamma=0.5, end=iterations, by_epoch=False)]

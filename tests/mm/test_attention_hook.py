@@ -9,7 +9,7 @@ from gain_plugin import GAIN
 
 def test_maps_of_the_labels_at_the_size_of_the_image(tmp_path):
     """Through the runner, the hook gives what ``GAIN.attention`` gives, and leaves nothing behind."""
-    cfg = Config.fromfile('configs/synthetic_plain.py')
+    cfg = Config.fromfile('configs/synthetic/plain.py')
     cfg.work_dir = str(tmp_path)
     cfg.val_dataloader.dataset.count = 6
     cfg.test_dataloader = copy.deepcopy(cfg.val_dataloader)

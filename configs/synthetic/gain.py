@@ -1,4 +1,4 @@
-_base_ = 'synthetic_plain.py'
+_base_ = 'plain.py'
 
 custom_hooks = [
     dict(
