@@ -71,12 +71,10 @@ def measure(path: str, work_dir: Path, options: dict, pictures: int) -> tuple[di
     """
     cfg = Config.fromfile(path)
     cfg.merge_from_dict(options)
-    cfg.update(work_dir=str(work_dir), resume=True, val_dataloader=None, val_cfg=None, val_evaluator=None)
-    runner = Runner.from_cfg(cfg)
+    start = time.time()
+    runner = train(cfg, work_dir)
     keep = KeepFirst(pictures)
     runner.register_hook(keep)
-    start = time.time()
-    runner.train()
     metrics = runner.test()
     return {
         'seed_miou': metrics['seed_mIoU'],
@@ -86,6 +84,14 @@ def measure(path: str, work_dir: Path, options: dict, pictures: int) -> tuple[di
         'map': metrics['mAP'],
         'minutes': (time.time() - start) / 60,
     }, keep.kept
+
+
+def train(cfg: Config, work_dir: Path) -> Runner:
+    """Train, or go on from the latest checkpoint in ``work_dir``; without the evaluation on the way."""
+    cfg.update(work_dir=str(work_dir), resume=True, val_dataloader=None, val_cfg=None, val_evaluator=None)
+    runner = Runner.from_cfg(cfg)
+    runner.train()
+    return runner
 
 
 def draw(kept: dict[str, list[Picture]], path: Path) -> None:

@@ -9,5 +9,5 @@ default_hooks = dict(
 )
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')
-val_evaluator = [dict(type='MultiLabelAP'), dict(type='SeedIoU')]
+val_evaluator = [dict(type='MultiLabelAP'), dict(type='SeedIoU'), dict(type='Localization')]
 test_evaluator = val_evaluator

@@ -55,6 +55,7 @@ default_hooks = dict(
     attention=dict(type='AttentionHook', num_classes=len(classes), scales=(1.0, 0.5, 1.5, 2.0), flip=True),
 )
 
+start = 600  # steps of plain training that every method begins with
 iterations = 900
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=iterations, val_interval=iterations)
 optim_wrapper = dict(
@@ -62,4 +63,4 @@ optim_wrapper = dict(
     optimizer=dict(type='SGD', lr=0.01, momentum=0.9, weight_decay=1e-4),
     paramwise_cfg=dict(custom_keys={'network.classifier': dict(lr_mult=10)}),
 )
-param_scheduler = [dict(type='MultiStepLR', milestones=[600], gamma=0.5, end=iterations, by_epoch=False)]
+param_scheduler = [dict(type='MultiStepLR', milestones=[start], gamma=0.5, end=iterations, by_epoch=False)]

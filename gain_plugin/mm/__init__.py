@@ -4,11 +4,13 @@ from gain_plugin.mm.attention_hook import AttentionHook
 from gain_plugin.mm.classifier import MultiLabelClassifier, tf_efficientnet_lite0
 from gain_plugin.mm.dataset import SyntheticDataset, VOCTagsDataset
 from gain_plugin.mm.hook import GAINHook
+from gain_plugin.mm.localization import Localization
 from gain_plugin.mm.metrics import MultiLabelAP, SeedIoU
 
 __all__ = [
     'AttentionHook',
     'GAINHook',
+    'Localization',
     'MultiLabelAP',
     'MultiLabelClassifier',
     'SeedIoU',

@@ -3,7 +3,6 @@
 import inspect
 from typing import Any
 
-import torch
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
@@ -12,7 +11,7 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from gain_plugin.losses import GAINLoss
-from gain_plugin.mm.samples import bound_arguments, multi_hot
+from gain_plugin.mm.samples import bound_arguments, masks_of, multi_hot
 from gain_plugin.model import GAIN
 
 
@@ -26,7 +25,7 @@ class GAINHook(Hook):
 
     The host is called with ``mode='loss'`` for its losses and ``mode='tensor'`` for its scores. Samples name their
     image-level labels by indices in ``gt_label``; a ``gt_sem_seg`` (0 background, c + 1 for class c, 255 unknown) is
-    taken as a mask for the extra supervision.
+    taken as a mask for the extra supervision of its image.
 
     Args:
         loss: arguments of ``GAINLoss``.
@@ -102,8 +101,6 @@ class GAINHook(Hook):
             return None
         features, scores = self._recorder[self.gain.target_layer], self._recorder[self.gain.score_layer]
         samples = call['data_samples']
-        masks = None
-        if self._loss.ext_weight and all('gt_sem_seg' in sample for sample in samples):
-            masks = torch.cat([sample.gt_sem_seg.data for sample in samples])
+        masks = masks_of(samples, call['inputs'].shape[-2:]) if self._loss.ext_weight else None
         labels = multi_hot(samples, scores.shape[1])
         return {**output, **self.gain.guide(call['inputs'], labels, features, scores, masks)}

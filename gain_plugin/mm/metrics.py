@@ -8,6 +8,7 @@ import torch
 from mmengine.evaluator import BaseMetric
 from mmengine.registry import METRICS
 
+from gain_plugin.mm.samples import maps_and_truth
 from gain_plugin.seeds import seed_confusion, seed_scores
 
 
@@ -64,11 +65,7 @@ class SeedIoU(BaseMetric):
         """Add up the confusion of each sample's ``attention_maps`` (n, H, W) with its ``gt_sem_seg``."""
         classes = len(self.dataset_meta['classes'])
         for sample in data_samples:
-            if 'attention_maps' not in sample:
-                raise ValueError("samples have no attention_maps: add dict(type='AttentionHook', ...) to custom_hooks")
-            label = torch.as_tensor(np.unique(sample['gt_label']), dtype=torch.long)
-            truth = sample['gt_sem_seg']['data'].squeeze(0).cpu()
-            confusion = seed_confusion(sample['attention_maps'], label, truth, self.thresholds, classes)
+            confusion = seed_confusion(*maps_and_truth(sample), self.thresholds, classes)
             self.results[:] = [confusion + self.results[0] if self.results else confusion]  # memory does not grow
 
     def compute_metrics(self, results: list) -> dict[str, float]:

@@ -26,6 +26,23 @@ def multi_hot(samples: Sequence[BaseDataElement], num_classes: int) -> Tensor:
     return labels
 
 
+def masks_of(samples: Sequence[BaseDataElement], size: Sequence[int]) -> Tensor | None:
+    """(N, H, W) masks from each sample's ``gt_sem_seg``; unknown (255) where it is missing, None if it always is."""
+    masks = [sample.gt_sem_seg.data for sample in samples if 'gt_sem_seg' in sample]
+    if not masks:
+        return None
+    unknown = masks[0].new_full((1, *size), 255)
+    return torch.cat([sample.gt_sem_seg.data if 'gt_sem_seg' in sample else unknown for sample in samples])
+
+
+def maps_and_truth(sample: dict[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
+    """``attention_maps`` (n, H, W), their classes (n,) and the ``gt_sem_seg`` (H, W) of a tested sample, as a dict."""
+    if 'attention_maps' not in sample:
+        raise ValueError("samples have no attention_maps: add dict(type='AttentionHook', ...) to custom_hooks")
+    classes = torch.as_tensor(sorted(set(sample['gt_label'])), dtype=torch.long)
+    return sample['attention_maps'].cpu(), classes, sample['gt_sem_seg']['data'].squeeze(0).cpu().long()
+
+
 def bound_arguments(model: nn.Module, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:
     """Arguments of a call of an mmengine model by name: ``inputs``, ``data_samples``, ``mode``."""
     return inspect.signature(model.forward).bind(*args, **kwargs).arguments

@@ -16,7 +16,7 @@ SCORERS = ['shared', 'detached', 'frozen', 'ema']
 
 
 class Toy(Dataset):
-    """Noise with one or two labels, and masks on request."""
+    """Noise with one or two labels, and on request masks for every other image."""
 
     def __init__(self, masks=False):
         random = torch.Generator().manual_seed(0)
@@ -28,7 +28,7 @@ class Toy(Dataset):
 
     def __getitem__(self, index):
         sample = BaseDataElement(metainfo={'gt_label': [index % 3, (index // 3) % 3], 'img_path': f'{index}.jpg'})
-        if self.masks is not None:
+        if self.masks is not None and index % 2:
             sample.gt_sem_seg = PixelData(data=self.masks[index])
         return {'inputs': self.images[index], 'data_samples': sample}
 

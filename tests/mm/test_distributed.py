@@ -1,0 +1,61 @@
+import os
+
+import pytest
+import torch
+import torch.multiprocessing as mp
+from conftest import Tiny
+from mmengine.dataset import pseudo_collate
+from mmengine.runner import Runner
+from test_hook import LAYERS, Host, Toy
+from torch.utils.data import DataLoader, Dataset
+
+from gain_plugin.mm import GAINHook
+
+
+class Share(Dataset):
+    """Of each batch of four of the toy, the part of one process."""
+
+    def __init__(self, rank: int, world: int) -> None:
+        self.toy = Toy(masks=True)
+        per = 4 // world
+        self.index = [first + rank * per + i for first in range(0, 16, 4) for i in range(per)]
+        self.batch = per
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, index: int) -> dict:
+        return self.toy[self.index[index]]
+
+
+def train(rank: int, world: int, folder: str, scorer: str, port: int) -> None:
+    os.environ.update(RANK=str(rank), WORLD_SIZE=str(world), LOCAL_RANK=str(rank))
+    os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port))
+    torch.set_num_threads(1)
+    torch.cuda.set_device = lambda device: None  # mmengine's launcher sets one even where there is none
+    torch.manual_seed(0)
+    data = Share(rank, world)
+    runner = Runner(
+        Host(Tiny()),
+        f'{folder}/{world}',
+        train_dataloader=DataLoader(data, batch_size=data.batch, collate_fn=pseudo_collate),
+        train_cfg={'type': 'IterBasedTrainLoop', 'max_iters': 4},
+        optim_wrapper={'type': 'OptimWrapper', 'optimizer': {'type': 'SGD', 'lr': 0.5}},
+        default_hooks={'checkpoint': {'type': 'CheckpointHook', 'interval': 4, 'by_epoch': False}},
+        custom_hooks=[GAINHook(gain={**LAYERS, 'scorer': scorer})],
+        launcher='none' if world == 1 else 'pytorch',
+        env_cfg={'dist_cfg': {'backend': 'gloo'}},
+        cfg={'model_wrapper_cfg': {'type': 'MMDistributedDataParallel', 'device_ids': None}},
+        log_level='ERROR',
+    )
+    runner.train()
+
+
+@pytest.mark.parametrize('scorer', ['shared', 'frozen'])
+def test_two_processes_equal_one(tmp_path, scorer):
+    port = 20000 + os.getpid() % 20000
+    for world in (1, 2):
+        mp.spawn(train, (world, str(tmp_path), scorer, port), nprocs=world)
+    one, two = (torch.load(tmp_path / str(world) / 'iter_4.pth', weights_only=False)['state_dict'] for world in (1, 2))
+    for name, value in one.items():
+        torch.testing.assert_close(value, two[name])
