@@ -17,8 +17,8 @@ class GAINLoss(nn.Module):
         alpha: weight of the attention mining loss L_am (Eq. 6).
         ext_weight: weight of the extra supervision L_e (Eq. 8).
         score: what of the erased image's scores is driven down (Eq. 5). ``'logit'``: the erased class's score;
-            ``'probability'``: its sigmoid; ``'bce'``: binary cross entropy summed over all classes, with the erased
-            class as absent and the image's other labels kept (OC-CSE, Kweon et al., ICCV 2021).
+            ``'probability'``: its sigmoid; ``'bce'``: the multi-label soft margin (a mean over classes, as L_cl is) with
+            the erased class as absent and the image's other labels kept (OC-CSE, Kweon et al., ICCV 2021).
 
     """
 
@@ -72,7 +72,7 @@ class GAINLoss(nn.Module):
             values = own.sigmoid()
         else:
             kept = labels.to(erased_scores)[image].scatter(1, cls[:, None], 0.0)
-            values = F.binary_cross_entropy_with_logits(erased_scores, kept, reduction='none').sum(1)
+            values = F.binary_cross_entropy_with_logits(erased_scores, kept, reduction='none').mean(1)
         return _mean_over_images(values, image, len(labels))
 
     def extra(self, maps: Tensor, labels: Tensor, masks: Tensor) -> Tensor:

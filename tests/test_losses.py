@@ -19,7 +19,7 @@ def loop_mining(scores, labels, form):
             else:
                 truth = row.double().clone()
                 truth[cls] = 0
-                value = sum(-F.logsigmoid(s if t else -s) for s, t in zip(score, truth, strict=True))
+                value = sum(-F.logsigmoid(s if t else -s) for s, t in zip(score, truth, strict=True)) / 3
             total, pair = total + value / len(classes), pair + 1
     return total / len(labels)
 

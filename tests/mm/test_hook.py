@@ -78,11 +78,20 @@ def network(tiny):
 
 @pytest.mark.parametrize('scorer', SCORERS)
 def test_trains_and_leaves_the_host_as_it_was(network, tmp_path, scorer):
-    losses = Losses()
+    images = torch.randn(2, 3, 12, 12)
+
+    class Evaluate(Losses):
+        def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+            super().after_train_iter(runner, batch_idx, data_batch, outputs)
+            assert runner.model.training
+            self.output = runner.model.eval()(images)
+            runner.model.train()
+
+    losses = Evaluate()
     guided = runner(network, tmp_path, hooks=[GAINHook(gain={**LAYERS, 'scorer': scorer}), losses])
     keys = list(guided.model.state_dict())
-    images = torch.randn(2, 3, 12, 12)
     guided.train()
+    assert torch.equal(losses.output, guided.model.eval()(images))
     assert all(set(outputs) >= {'loss', 'loss_cls', 'loss_am'} for outputs in losses.seen)
     assert all(outputs['loss_am'] > 0 for outputs in losses.seen)
     assert list(guided.model.state_dict()) == keys
