@@ -67,8 +67,12 @@ def attention_maps(
 
 
 def normalize_maps(maps: Tensor) -> Tensor:
-    """Divide each map (..., h, w) by its own maximum; one below ``MIN_PEAK`` is divided by ``MIN_PEAK`` instead."""
-    return maps / maps.amax((-2, -1), keepdim=True).clamp_min(MIN_PEAK)
+    """Divide each map (..., h, w) by its own maximum; one below ``MIN_PEAK`` is divided by ``MIN_PEAK`` instead.
+
+    The divisor is a constant to gradients. The paper has no such scaling; were the divisor differentiated, a map could
+    grow by lowering its peak alone (docs/voc_animals.md has what that costs).
+    """
+    return maps / maps.detach().amax((-2, -1), keepdim=True).clamp_min(MIN_PEAK)
 
 
 def soft_mask(maps: Tensor, sigma: float = 0.5, omega: float = 10.0) -> Tensor:

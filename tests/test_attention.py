@@ -18,7 +18,7 @@ def loop_maps(model, images, labels, second_order=True):
             (gradient,) = torch.autograd.grad(score, features, create_graph=second_order, retain_graph=True)
             weights = [gradient[0, channel].mean() for channel in range(gradient.shape[1])]
             one = sum(weight * features[0, channel] for channel, weight in enumerate(weights)).relu()
-            maps.append(one / one.max() if one.max() > 0 else one)
+            maps.append(one / one.detach().max() if one.max() > 0 else one)
     return torch.stack(maps)
 
 
@@ -70,7 +70,7 @@ def test_gradcheck():
     labels = torch.tensor([[1, 1], [0, 1]])
 
     def maps(features):
-        return attention_maps(features, head((features**2).mean((-2, -1))), labels)
+        return attention_maps(features, head((features**2).mean((-2, -1))), labels, normalize=False)
 
     assert gradcheck(maps, torch.randn(2, 2, 3, 3, dtype=torch.double, requires_grad=True))
     mask = torch.rand(2, 2, 2, dtype=torch.double, requires_grad=True)
