@@ -1,0 +1,15 @@
+_base_ = 'gain.py'
+
+# masks of 63 photos, 2 % of them; about half of each batch is drawn from these
+tagged = _base_.train_dataloader.dataset
+masked = dict(
+    type='RepeatDataset',
+    times=50,
+    dataset={
+        **tagged,
+        'ann_file': 'ImageSets/Segmentation/train.txt',
+        'indices': list(range(0, 437, 7)),
+        'masks': 'all',
+    },
+)
+train_dataloader = dict(dataset=dict(_delete_=True, type='ConcatDataset', datasets=[tagged, masked]))

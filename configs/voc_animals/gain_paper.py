@@ -1,0 +1,11 @@
+_base_ = 'plain.py'
+
+# the paper's equations: shared weights, the probability of the erased class, grey in place of what is erased
+custom_hooks = [
+    dict(
+        type='GAINHook',
+        loss=dict(alpha=1.0, score='probability'),
+        gain=dict(scorer='shared', fill='zero'),
+        warmup=600,
+    )
+]
