@@ -29,9 +29,10 @@ def scenes(count: int, seed: int = 0) -> Scenes:
     times as large, with stripes in the direction of its class, faint under the noise (the quiet part). Clutter is
     bodies without stripes and grey discs.
 
-    What it models: a classifier needs no more than the heads, so plain maps stop there, while the bodies do tell the
-    class to whoever has to look. What it does not: objects whose rest says nothing of their class, context that always
-    comes with an object, change of scale and viewpoint, classes that look alike. Gains here are no promise for photos.
+    What it models: a classifier needs no more than the heads and has no reason to find the bodies' outlines, while the
+    bodies do tell the class to whoever has to look. Plain maps come out too large rather than too small. What it does
+    not model: objects whose rest says nothing of their class, context that always comes with an object, change of
+    scale and viewpoint, classes that look alike. Gains here are no promise for photos.
 
     The same ``seed`` gives the same scenes, and more of them begin with the fewer.
     """
