@@ -14,15 +14,15 @@ class GAINLoss(nn.Module):
     is in the batch, two halves of a batch accumulate to the whole, and N processes agree with one.
 
     Args:
-        alpha: weight of the attention mining loss L_am (Eq. 6).
+        alpha: weight of the attention mining loss L_am (Eq. 6). The paper's is 1, with ``'probability'``.
         ext_weight: weight of the extra supervision L_e (Eq. 8).
         score: what of the erased image's scores is driven down (Eq. 5). ``'logit'``: the erased class's score;
-            ``'probability'``: its sigmoid; ``'bce'``: the multi-label soft margin (a mean over classes, as L_cl is) with
+            ``'probability'``: its sigmoid; ``'bce'``: the multi-label soft margin (a mean over classes, like L_cl) with
             the erased class as absent and the image's other labels kept (OC-CSE, Kweon et al., ICCV 2021).
 
     """
 
-    def __init__(self, alpha: float = 1.0, ext_weight: float = 10.0, score: str = 'bce') -> None:
+    def __init__(self, alpha: float = 0.5, ext_weight: float = 10.0, score: str = 'bce') -> None:
         super().__init__()
         if score not in SCORES:
             raise ValueError(f'score must be one of {SCORES}, got {score!r}')

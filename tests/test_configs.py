@@ -19,8 +19,10 @@ def test_trains_and_tests_on_a_slice(path, tmp_path):
     cfg.train_dataloader.batch_size = 4
     for hook in cfg.get('custom_hooks', ()):
         hook.update(warmup=1, ramp=0)
-    for loader in (cfg.train_dataloader, cfg.val_dataloader):
-        loader.dataset.update({'count': 8} if path.parent.name == 'synthetic' else {'indices': 8})
+    if path.parent.name == 'synthetic':
+        cfg.train_dataloader.dataset.count = cfg.val_dataloader.dataset.count = 8
+    else:
+        cfg.val_dataloader.dataset.indices = 8
     cfg.test_dataloader = cfg.val_dataloader
     runner = Runner.from_cfg(cfg)
     runner.train()

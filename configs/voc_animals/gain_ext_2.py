@@ -12,4 +12,5 @@ masked = dict(
         'masks': 'all',
     },
 )
+custom_hooks = [{**_base_.custom_hooks[0], 'loss': dict(ext_weight=3.0)}]
 train_dataloader = dict(dataset=dict(_delete_=True, type='ConcatDataset', datasets=[tagged, masked]))
