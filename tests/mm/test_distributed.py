@@ -58,4 +58,4 @@ def test_two_processes_equal_one(tmp_path, scorer):
         mp.spawn(train, (world, str(tmp_path), scorer, port), nprocs=world)
     one, two = (torch.load(tmp_path / str(world) / 'iter_4.pth', weights_only=False)['state_dict'] for world in (1, 2))
     for name, value in one.items():
-        torch.testing.assert_close(value, two[name])
+        torch.testing.assert_close(value, two[name], atol=1e-3, rtol=0)  # float32, four steps at a rate of 0.5
