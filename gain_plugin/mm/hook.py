@@ -44,6 +44,7 @@ class GAINHook(Hook):
         inspect.signature(GAIN).bind(nn.Identity(), **self._options)  # a wrong name fails here, not after hours
         self._warmup = warmup
         self._ramp = ramp
+        self._guided = False
         self._saved_judge: dict[str, Tensor] | None = None
 
     def before_train(self, runner: Runner) -> None:
@@ -83,8 +84,9 @@ class GAINHook(Hook):
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Keep the scorer, which is no part of the host."""
-        if self.gain.judge is not None:
-            checkpoint['gain_judge'] = self.gain.judge.state_dict()
+        gain = getattr(self, 'gain', None)  # there only while training
+        if gain is not None and gain.judge is not None:
+            checkpoint['gain_judge'] = gain.judge.state_dict()
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Take the scorer of a checkpoint, to be used if training resumes from it."""
