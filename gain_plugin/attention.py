@@ -66,13 +66,16 @@ def attention_maps(
     return normalize_maps(pairs) if normalize else pairs
 
 
-def normalize_maps(maps: Tensor) -> Tensor:
+def normalize_maps(maps: Tensor, *, through_peak: bool = False) -> Tensor:
     """Divide each map (..., h, w) by its own maximum; one below ``MIN_PEAK`` is divided by ``MIN_PEAK`` instead.
 
-    The divisor is a constant to gradients. The paper has no such scaling; were the divisor differentiated, a map could
-    grow by lowering its peak alone (docs/voc_animals.md has what that costs).
+    The paper has no such scaling. The divisor is a constant to gradients, or, ``through_peak``, differentiated: then
+    gradients change the form of a map and not its scale. What is erased wants the constant, for with the other a map
+    could grow by lowering its peak alone; what a mask supervises wants the form alone, for the scale is the class
+    score's (docs/evidence.md has what either costs).
     """
-    return maps / maps.detach().amax((-2, -1), keepdim=True).clamp_min(MIN_PEAK)
+    peak = maps.amax((-2, -1), keepdim=True)
+    return maps / (peak if through_peak else peak.detach()).clamp_min(MIN_PEAK)
 
 
 def soft_mask(maps: Tensor, sigma: float = 0.5, omega: float = 10.0) -> Tensor:

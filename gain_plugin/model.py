@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from gain_plugin.attention import attention_maps, blur, check_labels, erase, soft_mask
+from gain_plugin.attention import attention_maps, blur, check_labels, erase, normalize_maps, soft_mask
 from gain_plugin.layers import find_layers
 from gain_plugin.losses import GAINLoss, pair_masks
 from gain_plugin.recorder import Recorder, get_layer
@@ -132,10 +132,12 @@ class GAIN(nn.Module):
             return {'loss_am': scores.new_zeros(())}
         drawn = _draw(labels, self.generator) if self.one_class else labels
         shown = drawn if masks is None else labels
-        maps = attention_maps(features, scores, shown, second_order=self.second_order)
-        erased_scores = self._score_erased(images, maps[drawn[shown]], drawn) if self.loss.alpha else None
+        maps = attention_maps(features, scores, shown, normalize=False, second_order=self.second_order)
+        erasing = normalize_maps(maps[drawn[shown]])
+        erased_scores = self._score_erased(images, erasing, drawn) if self.loss.alpha else None
         masks = None if masks is None else _check_masks(masks, labels, images)
-        return self.loss(erased_scores, labels, pairs=drawn.nonzero(), maps=maps, masks=masks)
+        supervised = normalize_maps(maps, through_peak=True)
+        return self.loss(erased_scores, labels, pairs=drawn.nonzero(), maps=supervised, masks=masks)
 
     def refresh_scorer(self) -> None:
         """Make a frozen scorer a copy of the classifier as it is now, as after a warm-up; an average begins anew."""

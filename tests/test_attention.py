@@ -50,6 +50,18 @@ def test_second_order_term_changes_the_gradient(tiny, images, labels):
     assert (gradients[0] - gradients[1]).norm() > 0.01 * gradients[1].norm()
 
 
+def test_gradients_through_the_peak_leave_the_scale_alone():
+    maps = torch.rand(3, 4, 5, dtype=torch.double, requires_grad=True)
+    target = torch.rand(3, 4, 5, dtype=torch.double)
+    along = []
+    for through_peak in (True, False):
+        loss = (normalize_maps(maps, through_peak=through_peak) - target).square().sum()
+        along.append((torch.autograd.grad(loss, maps)[0] * maps).sum((-2, -1)))
+    torch.testing.assert_close(along[0], torch.zeros_like(along[0]))
+    assert (along[1].abs() > 0.1).all()
+    assert gradcheck(lambda values: normalize_maps(values, through_peak=True), maps)
+
+
 def test_is_the_class_activation_map_for_a_pooled_linear_head():
     features = torch.randn(3, 5, 6, 7, dtype=torch.double, requires_grad=True)
     head = nn.Linear(5, 4).double()
