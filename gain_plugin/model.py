@@ -43,7 +43,7 @@ class GAIN(nn.Module):
             ``'frozen'``: a copy as the classifier is now; train it first. ``'ema'``: a moving average of it.
         ema_decay: decay of ``'ema'``, a step.
         sigma: the map's value that is half erased (Eq. 4).
-        omega: slope of the soft mask (Eq. 4).
+        omega: slope of the soft mask (Eq. 4). With None the map itself is the mask, as in OC-CSE (ICCV 2021).
         fill: what erased pixels become: ``'zero'``, the mean colour of normalised images, or a strong ``'blur'``.
         one_class: erase one drawn class an image instead of each in turn: one erased image per image at most.
         second_order: differentiate the weights of Eq. 1, too.
@@ -61,7 +61,7 @@ class GAIN(nn.Module):
         scorer: str = 'detached',
         ema_decay: float = 0.999,
         sigma: float = 0.5,
-        omega: float = 10.0,
+        omega: float | None = 10.0,
         fill: str = 'blur',
         one_class: bool = False,
         second_order: bool = True,
@@ -185,7 +185,8 @@ class GAIN(nn.Module):
         if not len(image):  # every process of a group has to make the pass, also one without a label
             return self._score(images[:1])[:0]
         fill = blur(images)[image] if self.fill == 'blur' else None
-        return self._score(erase(images[image], soft_mask(maps, self.sigma, self.omega), fill))
+        mask = maps if self.omega is None else soft_mask(maps, self.sigma, self.omega)
+        return self._score(erase(images[image], mask, fill))
 
     def _score(self, images: Tensor) -> Tensor:
         """Scores of erased images, with the graph to the images, leaving no trace in buffers and random state."""

@@ -19,10 +19,10 @@ def test_trains_and_tests_on_a_slice(path, tmp_path):
     cfg.train_dataloader.batch_size = 4
     for hook in cfg.get('custom_hooks', ()):
         hook.update(warmup=1, ramp=0)
-    if path.parent.name == 'synthetic':
-        cfg.train_dataloader.dataset.count = cfg.val_dataloader.dataset.count = 8
-    else:
+    if path.parent.name == 'voc_animals':
         cfg.val_dataloader.dataset.indices = 4
+    else:
+        cfg.val_dataloader.dataset.count = 8
     cfg.test_dataloader = cfg.val_dataloader
     cfg.update(val_dataloader=None, val_cfg=None, val_evaluator=None)  # it is the same as the test
     runner = Runner.from_cfg(cfg)

@@ -70,6 +70,7 @@ def measure(path: Path, seed: int, work_dir: Path) -> dict:
         'precision': multi['seed_precision'],
         'recall': multi['seed_recall'],
         'map': multi['mAP'],
+        'top1': multi['top1'],
         'steps': guided,
         'passes': guided * passes_per_step(cfg, runner),
         'minutes': minutes,

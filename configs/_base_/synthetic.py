@@ -35,6 +35,7 @@ default_hooks = dict(
     attention=dict(type='AttentionHook', num_classes=4, target_layer='network.features', score_layer='network'),
 )
 
+start = 200  # steps of plain training that every method begins with
 iterations = 600
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=iterations, val_interval=iterations)
 optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='AdamW', lr=2e-3, weight_decay=1e-2))

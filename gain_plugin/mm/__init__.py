@@ -2,13 +2,14 @@
 
 from gain_plugin.mm.attention_hook import AttentionHook
 from gain_plugin.mm.classifier import MultiLabelClassifier, tf_efficientnet_lite0
-from gain_plugin.mm.dataset import SyntheticDataset, VOCTagsDataset
+from gain_plugin.mm.dataset import FillBoxes, SyntheticDataset, VOCTagsDataset
 from gain_plugin.mm.hook import GAINHook
 from gain_plugin.mm.localization import Localization
 from gain_plugin.mm.metrics import MultiLabelAP, SeedIoU
 
 __all__ = [
     'AttentionHook',
+    'FillBoxes',
     'GAINHook',
     'Localization',
     'MultiLabelAP',

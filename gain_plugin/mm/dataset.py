@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from mmcv.transforms import BaseTransform
 from mmengine.dataset import BaseDataset
-from mmengine.registry import DATASETS
+from mmengine.registry import DATASETS, TRANSFORMS
 from PIL import Image
 
 from gain_plugin import synthetic
@@ -138,14 +139,22 @@ class SyntheticDataset(BaseDataset):
         masks: whether samples have their ``gt_seg_map``.
         pipeline: transforms.
         test_mode: as in mmengine.
+        sign: as in ``gain_plugin.synthetic.scenes``: what gives the label away.
 
     """
 
     METAINFO = {'classes': synthetic.CLASSES}
 
     def __init__(
-        self, count: int, seed: int, masks: bool, pipeline: Sequence[dict | Callable] = (), test_mode: bool = False
+        self,
+        count: int,
+        seed: int,
+        masks: bool,
+        pipeline: Sequence[dict | Callable] = (),
+        test_mode: bool = False,
+        sign: str | None = None,
     ) -> None:
+        self._sign = sign
         self._count = count
         self._seed = seed
         self._with_masks = masks
@@ -153,7 +162,7 @@ class SyntheticDataset(BaseDataset):
 
     def load_data_list(self) -> list[dict[str, Any]]:
         """Draw the scenes. Called by mmengine."""
-        drawn = synthetic.scenes(self._count, self._seed)
+        drawn = synthetic.scenes(self._count, self._seed, self._sign)
         samples = []
         for index, (image, labels, mask) in enumerate(zip(*drawn, strict=True)):
             info = {'img': image.permute(1, 2, 0).numpy(), 'img_path': f'scene {index} of seed {self._seed}'}
@@ -163,6 +172,28 @@ class SyntheticDataset(BaseDataset):
             )
             samples.append({**info, **seg_map})
         return samples
+
+
+@TRANSFORMS.register_module()
+class FillBoxes(BaseTransform):
+    """Replace a mask by the filled boxes of its connected parts, the smaller above the larger.
+
+    Turns masks into what annotators of boxes would have given. Unknown pixels become background or box.
+    """
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Redraw ``gt_seg_map`` (H, W) uint8."""
+        from scipy import ndimage
+
+        mask = results['gt_seg_map']
+        boxes = []
+        for value in np.setdiff1d(mask, (0, UNKNOWN)):
+            boxes += [(box, value) for box in ndimage.find_objects(ndimage.label(mask == value)[0])]
+        filled = np.zeros_like(mask)
+        for box, value in sorted(boxes, key=lambda item: filled[item[0]].size, reverse=True):
+            filled[box] = value
+        results['gt_seg_map'] = filled
+        return results
 
 
 def _read_list(path: Path) -> list[str]:

@@ -14,9 +14,10 @@ from gain_plugin.seeds import seed_confusion, seed_scores
 
 @METRICS.register_module()
 class MultiLabelAP(BaseMetric):
-    """Mean over classes of the average precision of ``pred_scores``, in per cent: ``mAP``, and ``AP_<class>``.
+    """How well ``pred_scores`` rank, in per cent.
 
-    The average precision is scikit-learn's. A class that no image has is left out.
+    ``mAP``, the mean over classes of the average precision (scikit-learn's; a class that no image has is left out),
+    ``AP_<class>``, and ``top1``, the share of images whose highest score is a class they have.
     """
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
@@ -38,7 +39,8 @@ class MultiLabelAP(BaseMetric):
             for index, name in enumerate(names)
             if truth[:, index].any()
         }
-        return {'mAP': float(np.mean(list(precision.values()))), **precision}
+        top1 = 100 * float(np.take_along_axis(truth, scores.argmax(1)[:, None], 1).mean())
+        return {'mAP': float(np.mean(list(precision.values()))), 'top1': top1, **precision}
 
 
 @METRICS.register_module()

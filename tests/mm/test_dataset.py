@@ -3,7 +3,7 @@ import pytest
 import torch
 from PIL import Image
 
-from gain_plugin.mm import SyntheticDataset, VOCTagsDataset
+from gain_plugin.mm import FillBoxes, SyntheticDataset, VOCTagsDataset
 
 
 @pytest.fixture
@@ -84,3 +84,16 @@ def test_synthetic():
     assert data[0]['img'].shape == (64, 64, 3)
     assert sorted(data[1]['gt_label']) == [value - 1 for value in torch.tensor(data[1]['gt_seg_map']).unique() if value]
     assert 'gt_seg_map' not in SyntheticDataset(2, 0, masks=False)[0]
+
+
+def test_boxes_fill_each_part_the_smaller_above_the_larger():
+    mask = np.zeros((5, 8), np.uint8)
+    mask[0, 0] = mask[4, 4] = mask[0:5, 1] = mask[4, 1:5] = 1  # one part, an L
+    mask[2, 3] = 2  # inside its box
+    mask[1, 6:8] = 1  # another part
+    mask[4, 6:8] = 255
+    expected = np.zeros_like(mask)
+    expected[0:5, 0:5] = 1
+    expected[2, 3] = 2
+    expected[1, 6:8] = 1
+    assert np.array_equal(FillBoxes()({'gt_seg_map': mask})['gt_seg_map'], expected)

@@ -42,11 +42,15 @@ def test_seed_iou_without_maps_says_what_to_do():
         metric.process(None, [{'gt_label': [0]}])
 
 
-def test_average_precision_by_hand():
-    """Cat: relevant at ranks 1 and 3, (1 + 2/3) / 2. Dog: at rank 2."""
+def test_average_precision_and_top1_by_hand():
+    """Cat: relevant at ranks 1 and 3, (1 + 2/3) / 2. Dog: at rank 2, its image ranked right, as the others are."""
     metric = MultiLabelAP()
     metric.dataset_meta = META
     for scores, label in (([0.9, 0.8], [0]), ([0.5, 0.7], [1]), ([0.2, 0.1], [0])):
         metric.process(None, [{'pred_scores': torch.tensor(scores), 'gt_label': label}])
     result = metric.evaluate(3)
-    assert result == pytest.approx({'mAP': 100 * (5 / 6 + 1 / 2) / 2, 'AP_cat': 100 * 5 / 6, 'AP_dog': 50})
+    expected = {'mAP': 100 * (5 / 6 + 1 / 2) / 2, 'AP_cat': 100 * 5 / 6, 'AP_dog': 50, 'top1': 100}
+    assert result == pytest.approx(expected)
+    metric.process(None, [{'pred_scores': torch.tensor([0.9, 0.8]), 'gt_label': [1]}])
+    metric.process(None, [{'pred_scores': torch.tensor([0.7, 0.8]), 'gt_label': [0, 1]}])
+    assert metric.evaluate(2)['top1'] == 50
