@@ -3,26 +3,45 @@
     python tools/evidence.py configs/voc_animals/plain.py configs/voc_animals/gain.py --seeds 0 1 2
 
 All rows of a seed go on from one plain run of the first ``start`` steps: the same weights, the same state of the
-optimiser, the same batches. A row that ``docs/results.json`` has is skipped, one that was interrupted goes on. Without
-configs the table of what is there is printed.
+optimiser, the same batches. A row that ``docs/results.json`` has is skipped, one that was interrupted goes on. With
+each data set come two rows without a network: ``blob``, a Gaussian in the middle of the image for all its labels, and
+``grid``, the truth itself brought to the network's grid and back. The tables go into ``docs/evidence.md``; without
+configs nothing else is done.
 """
 
 import argparse
 import json
+import re
 import shlex
 import statistics
 import time
+from collections.abc import Callable
+from functools import partial
+from operator import itemgetter
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from compare import train
 from mmengine.config import Config
+from mmengine.registry import DATASETS, init_default_scope
 from mmengine.runner import Runner
-from rich.console import Console
-from rich.table import Table
+from torch import Tensor
+
+from gain_plugin.mm import Localization, SeedIoU
 
 RESULTS = Path('docs/results.json')
-SHOWN = ('seed_miou', 'seed_miou_single', 'pxap', 'precision', 'recall', 'map')
+REPORT = Path('docs/evidence.md')
+COLUMNS = {
+    'seed_miou': 'seed mIoU',
+    'seed_miou_single': 'single scale',
+    'pxap': 'PxAP',
+    'precision': 'precision',
+    'recall': 'recall',
+    'map': 'mAP',
+    'top1': 'accuracy',
+}
+ROW_KEY = itemgetter('data', 'method', 'seed')
 
 
 def load(path: Path, seed: int) -> Config:
@@ -90,9 +109,13 @@ def passes_per_step(cfg: Config, runner: Runner) -> float:
     return 1 + statistics.mean(len(data.get_data_info(index)['gt_label']) for index in range(len(data)))
 
 
-def key(row: dict) -> tuple:
-    """What makes a row unique."""
-    return row['data'], row['method'], row['seed']
+def add(key: tuple, make: Callable[[], dict]) -> None:
+    """Make the row of that data, method and seed unless it is there."""
+    if key in map(ROW_KEY, saved()):
+        return
+    row = make()
+    rows = sorted([*saved(), row], key=ROW_KEY)
+    RESULTS.write_text(json.dumps(rows, indent=1) + '\n')
 
 
 def saved() -> list[dict]:
@@ -100,18 +123,82 @@ def saved() -> list[dict]:
     return json.loads(RESULTS.read_text()) if RESULTS.exists() else []
 
 
-def print_table(rows: list[dict]) -> None:
-    """Mean and, over several seeds, standard deviation of every method."""
-    table = Table('data', 'method', 'seeds', *SHOWN)
-    for data, method in dict.fromkeys((row['data'], row['method']) for row in rows):
-        own = [row for row in rows if (row['data'], row['method']) == (data, method)]
-        cells = []
-        for name in SHOWN:
-            values = [row[name] for row in own]
-            spread = f' ± {statistics.stdev(values):.1f}' if len(values) > 1 else ''
-            cells.append(f'{statistics.mean(values):.1f}{spread}')
-        table.add_row(data, method, str(len(own)), *cells)
-    Console(width=120).print(table)
+def limit(path: Path, name: str) -> dict:
+    """A row that needs no network: ``blob`` or ``grid``."""
+    cfg = load(path, 0)
+    init_default_scope(cfg.default_scope)
+    dataset = DATASETS.build(cfg.test_dataloader.dataset)
+    seeds, localization = SeedIoU(), Localization()
+    seeds.dataset_meta = localization.dataset_meta = dataset.metainfo
+    begin = time.time()
+    for packed in dataset:
+        sample = packed['data_samples'].to_dict()
+        truth = sample['gt_sem_seg']['data']  # (1, H, W)
+        wanted = torch.tensor(sorted(sample['gt_label']))[:, None, None] + 1
+        size = tuple(-(-side // cfg.stride) for side in packed['inputs'].shape[-2:])
+        sample['attention_maps'] = blob(truth.shape, len(wanted)) if name == 'blob' else on_grid(truth == wanted, size)
+        for metric in (seeds, localization):
+            metric.process(None, [sample])
+    seeds_at_best, located = seeds.evaluate(len(dataset)), localization.evaluate(len(dataset))
+    return {
+        'data': path.parent.name,
+        'method': name,
+        'seed': 0,
+        'seed_miou': seeds_at_best['seed_mIoU'],
+        'seed_miou_single': seeds_at_best['seed_mIoU'],
+        'pxap': located['PxAP'],
+        'max_box_acc_v2': located['MaxBoxAccV2'],
+        'threshold': 100 * seeds_at_best['seed_threshold'],
+        'precision': seeds_at_best['seed_precision'],
+        'recall': seeds_at_best['seed_recall'],
+        'steps': 0,
+        'passes': 0,
+        'minutes': (time.time() - begin) / 60,
+        'command': f'python tools/evidence.py {path}',
+    }
+
+
+def blob(size: tuple[int, ...], count: int) -> Tensor:
+    """(count, H, W) the same Gaussian for every label; the seeds are then of the first."""
+    y, x = (torch.linspace(-2, 2, side) for side in size[-2:])
+    return torch.exp(-(y[:, None] ** 2 + x**2) / 2).expand(count, -1, -1)
+
+
+def on_grid(truth: Tensor, size: tuple[int, ...]) -> Tensor:
+    """(n, H, W) masks, averaged over the cells of the grid, scaled to 1 as maps are, and brought back."""
+    cells = F.adaptive_avg_pool2d(truth.float(), size)
+    cells = cells / cells.amax((-2, -1), keepdim=True).clamp_min(1e-5)
+    return F.interpolate(cells[:, None], truth.shape[-2:], mode='bilinear')[:, 0]
+
+
+def table(rows: list[dict]) -> str:
+    """Mean and, over several seeds, standard deviation of every method, in Markdown."""
+    shown = {name: title for name, title in COLUMNS.items() if any(row.get(name) is not None for row in rows)}
+    lines = [['method', 'seeds', *shown.values()], ['---'] * (2 + len(shown))]
+    for method in dict.fromkeys(row['method'] for row in rows):
+        own = [row for row in rows if row['method'] == method]
+        lines.append([f'`{method}`', str(len(own)), *(mean_and_spread(own, name) for name in shown)])
+    return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
+
+
+def mean_and_spread(rows: list[dict], name: str) -> str:
+    """One cell."""
+    values = [row[name] for row in rows if row.get(name) is not None]
+    spread = f' ± {statistics.stdev(values):.1f}' if len(values) > 1 else ''
+    return f'{statistics.mean(values):.1f}{spread}' if values else ''
+
+
+def write_report() -> None:
+    """Put the table of each data set between its marks in the report."""
+    text = REPORT.read_text()
+    for data in dict.fromkeys(row['data'] for row in saved()):
+        begin, end = f'<!-- {data} -->\n', f'\n<!-- end of {data} -->'
+        if begin not in text:
+            raise ValueError(f'{REPORT} has no mark {begin!r} for the table of {data}')
+        rows = table([row for row in saved() if row['data'] == data])
+        text = re.sub(f'{begin}.*?{end}', lambda _, new=begin + rows + end: new, text, flags=re.DOTALL)
+        print(f'{data}\n{rows}')
+    REPORT.write_text(text)
 
 
 def main() -> None:
@@ -123,12 +210,13 @@ def main() -> None:
     args = parser.parse_args()
     for seed in args.seeds:
         for path in args.configs:
-            if (path.parent.name, path.stem, seed) in map(key, saved()):
-                continue
-            row = measure(path, seed, args.work_dir / path.parent.name)
-            rows = sorted([*saved(), row], key=key)
-            RESULTS.write_text(json.dumps(rows, indent=1) + '\n')
-    print_table(saved())
+            for name in ('blob', 'grid'):
+                add((path.parent.name, name, 0), partial(limit, path, name))
+            add(
+                (path.parent.name, path.stem, seed),
+                partial(measure, path, seed, args.work_dir / path.parent.name),
+            )
+    write_report()
 
 
 if __name__ == '__main__':

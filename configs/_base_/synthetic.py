@@ -35,6 +35,7 @@ default_hooks = dict(
     attention=dict(type='AttentionHook', num_classes=4, target_layer='network.features', score_layer='network'),
 )
 
+stride = 4  # of the network's grid
 start = 200  # steps of plain training that every method begins with
 iterations = 600
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=iterations, val_interval=iterations)

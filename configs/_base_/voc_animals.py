@@ -55,6 +55,7 @@ default_hooks = dict(
     attention=dict(type='AttentionHook', num_classes=len(classes), scales=(1.0, 0.5, 1.5, 2.0), flip=True),
 )
 
+stride = 16  # of the network's grid
 start = 600  # steps of plain training that every method begins with
 iterations = 900
 train_cfg = dict(type='IterBasedTrainLoop', max_iters=iterations, val_interval=iterations)
