@@ -5,8 +5,10 @@
 All rows of a seed go on from one plain run of the first ``start`` steps: the same weights, the same state of the
 optimiser, the same batches. A row that ``docs/results.json`` has is skipped, one that was interrupted goes on. With
 each data set come two rows without a network: ``blob``, a Gaussian in the middle of the image for all its labels, and
-``grid``, the truth itself brought to the network's grid and back. The tables go into ``docs/evidence.md``; without
-configs nothing else is done.
+``grid``, the truth itself brought to the network's grid and back. ``--trial`` goes by the config's cheaper protocol of
+that name, to choose settings without a look at the test images; what follows it replaces settings.
+
+The tables go into ``docs/evidence.md``; without configs nothing else is done.
 """
 
 import argparse
@@ -23,7 +25,7 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from compare import train
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
 from mmengine.registry import DATASETS, init_default_scope
 from mmengine.runner import Runner
 from torch import Tensor
@@ -51,6 +53,13 @@ def load(path: Path, seed: int) -> Config:
     return cfg
 
 
+def load_trial(path: Path, seed: int, options: dict) -> Config:
+    """The config under the cheaper protocol of its ``trial``, with other settings."""
+    cfg = load(path, seed)
+    cfg.merge_from_dict({**cfg.trial, **options})
+    return cfg
+
+
 def start_checkpoint(folder: Path, seed: int, work_dir: Path) -> Path:
     """Checkpoint of the plain run's first ``start`` steps, trained if need be."""
     cfg = load(folder / 'plain.py', seed)
@@ -59,13 +68,17 @@ def start_checkpoint(folder: Path, seed: int, work_dir: Path) -> Path:
     return Path((work_dir / 'last_checkpoint').read_text())
 
 
-def measure(path: Path, seed: int, work_dir: Path) -> dict:
-    """Train and test one row."""
-    start = start_checkpoint(path.parent, seed, work_dir / f'start_{seed}')
-    folder = work_dir / f'{path.stem}_{seed}'
+def continue_from_start(path: Path, seed: int, folder: Path) -> None:
+    """Make the row's first training in ``folder`` go on from the start it shares with the others."""
+    start = start_checkpoint(path.parent, seed, folder.parent / f'start_{seed}')
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / 'last_checkpoint').exists():
         (folder / 'last_checkpoint').write_text(str(start))
+
+
+def measure(path: Path, seed: int, folder: Path) -> dict:
+    """Train and test one row."""
+    continue_from_start(path, seed, folder)
     cfg = load(path, seed)
     begin = time.time()
     runner = train(cfg, folder)
@@ -77,24 +90,38 @@ def measure(path: Path, seed: int, work_dir: Path) -> dict:
     single = Runner.from_cfg(cfg).test()
     guided = cfg.train_cfg.max_iters - cfg.start
     return {
-        'data': path.parent.name,
-        'method': path.stem,
-        'seed': seed,
-        'seed_miou': multi['seed_mIoU'],
+        **figures(multi),
         'seed_miou_single': single['seed_mIoU'],
         'pxap': single['PxAP'],
         'pxap_multi': multi['PxAP'],
-        'max_box_acc_v2': multi['MaxBoxAccV2'],
-        'threshold': 100 * multi['seed_threshold'],
-        'precision': multi['seed_precision'],
-        'recall': multi['seed_recall'],
-        'map': multi['mAP'],
-        'top1': multi['top1'],
         'steps': guided,
         'passes': guided * passes_per_step(cfg, runner),
         'minutes': minutes,
         'threads': torch.get_num_threads(),
         'command': shlex.join(['python', 'tools/evidence.py', str(path), '--seeds', str(seed)]),
+    }
+
+
+def measure_trial(path: Path, seed: int, folder: Path, options: dict) -> dict:
+    """Train and test one row of the cheaper protocol."""
+    continue_from_start(path, seed, folder)
+    tested = train(load_trial(path, seed, options), folder).test()
+    words = [f'{name}={value}' for name, value in options.items()]
+    command = ['python', 'tools/evidence.py', str(path), '--seeds', str(seed), '--trial', *words]
+    return {**figures(tested), 'seed_miou_single': tested['seed_mIoU'], 'command': shlex.join(command)}
+
+
+def figures(tested: dict[str, float]) -> dict[str, float]:
+    """What a test gives, under the names of the rows."""
+    return {
+        'seed_miou': tested['seed_mIoU'],
+        'pxap': tested['PxAP'],
+        'max_box_acc_v2': tested['MaxBoxAccV2'],
+        'threshold': 100 * tested['seed_threshold'],
+        'precision': tested['seed_precision'],
+        'recall': tested['seed_recall'],
+        'map': tested.get('mAP'),
+        'top1': tested.get('top1'),
     }
 
 
@@ -109,11 +136,11 @@ def passes_per_step(cfg: Config, runner: Runner) -> float:
     return 1 + statistics.mean(len(data.get_data_info(index)['gt_label']) for index in range(len(data)))
 
 
-def add(key: tuple, make: Callable[[], dict]) -> None:
+def add(key: tuple[str, str, int], make: Callable[[], dict]) -> None:
     """Make the row of that data, method and seed unless it is there."""
     if key in map(ROW_KEY, saved()):
         return
-    row = make()
+    row = {'data': key[0], 'method': key[1], 'seed': key[2], **make()}
     rows = sorted([*saved(), row], key=ROW_KEY)
     RESULTS.write_text(json.dumps(rows, indent=1) + '\n')
 
@@ -139,18 +166,10 @@ def limit(path: Path, name: str) -> dict:
         sample['attention_maps'] = blob(truth.shape, len(wanted)) if name == 'blob' else on_grid(truth == wanted, size)
         for metric in (seeds, localization):
             metric.process(None, [sample])
-    seeds_at_best, located = seeds.evaluate(len(dataset)), localization.evaluate(len(dataset))
+    tested = seeds.evaluate(len(dataset)) | localization.evaluate(len(dataset))
     return {
-        'data': path.parent.name,
-        'method': name,
-        'seed': 0,
-        'seed_miou': seeds_at_best['seed_mIoU'],
-        'seed_miou_single': seeds_at_best['seed_mIoU'],
-        'pxap': located['PxAP'],
-        'max_box_acc_v2': located['MaxBoxAccV2'],
-        'threshold': 100 * seeds_at_best['seed_threshold'],
-        'precision': seeds_at_best['seed_precision'],
-        'recall': seeds_at_best['seed_recall'],
+        **figures(tested),
+        'seed_miou_single': tested['seed_mIoU'],
         'steps': 0,
         'passes': 0,
         'minutes': (time.time() - begin) / 60,
@@ -206,16 +225,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('configs', nargs='*', type=Path, help='config files; their names are the methods')
     parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
+    parser.add_argument(
+        '--trial', nargs='*', action=DictAction, help='few steps, tested on other photos: settings to be tried'
+    )
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/evidence'))
     args = parser.parse_args()
     for seed in args.seeds:
         for path in args.configs:
             for name in ('blob', 'grid'):
                 add((path.parent.name, name, 0), partial(limit, path, name))
-            add(
-                (path.parent.name, path.stem, seed),
-                partial(measure, path, seed, args.work_dir / path.parent.name),
-            )
+            data, folder = path.parent.name, args.work_dir / path.parent.name
+            if args.trial is None:
+                add((data, path.stem, seed), partial(measure, path, seed, folder / f'{path.stem}_{seed}'))
+                continue
+            method = ' '.join([path.stem, *(f'{name}={value}' for name, value in args.trial.items())])
+            make = partial(measure_trial, path, seed, folder / f'trial {method} {seed}', args.trial)
+            add((f'{data}_trials', method, seed), make)
     write_report()
 
 

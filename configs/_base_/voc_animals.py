@@ -65,3 +65,12 @@ optim_wrapper = dict(
     paramwise_cfg=dict(custom_keys={'network.classifier': dict(lr_mult=10)}),
 )
 param_scheduler = [dict(type='MultiStepLR', milestones=[start], gamma=0.5, end=iterations, by_epoch=False)]
+
+# settings are chosen by 120 steps from the start, tested on photos whose masks no training uses
+trial = {
+    'train_cfg.max_iters': 720,
+    'default_hooks.attention.scales': (1.0,),
+    'default_hooks.attention.flip': False,
+    'test_dataloader.dataset.ann_file': 'ImageSets/Segmentation/train.txt',
+    'test_dataloader.dataset.indices': [index for index in range(437) if index % 7 in (1, 3, 5)],
+}
