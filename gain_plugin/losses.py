@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 SCORES = ('logit', 'probability', 'bce')
+FORMS = ('l2', 'l1', 'energy')
 
 
 class GAINLoss(nn.Module):
@@ -19,11 +20,15 @@ class GAINLoss(nn.Module):
         score: what of the erased image's scores is driven down (Eq. 5). ``'logit'``: the erased class's score;
             ``'probability'``: its sigmoid; ``'bce'``: the multi-label soft margin (a mean over classes, like L_cl) with
             the erased class as absent and the image's other labels kept (OC-CSE, Kweon et al., ICCV 2021).
+        ext_form: how a map is compared with its mask. ``'l2'``: mean square (Eq. 7); ``'l1'``: mean absolute
+            difference; ``'energy'``: share of the map's sum that is outside of the mask.
 
     """
 
-    def __init__(self, alpha: float = 0.5, ext_weight: float = 10.0, score: str = 'bce') -> None:
+    def __init__(self, alpha: float = 0.5, ext_weight: float = 10.0, score: str = 'bce', ext_form: str = 'l2') -> None:
         super().__init__()
+        if ext_form not in FORMS:
+            raise ValueError(f'ext_form must be one of {FORMS}, got {ext_form!r}')
         if score not in SCORES:
             raise ValueError(f'score must be one of {SCORES}, got {score!r}')
         if alpha < 0 or ext_weight < 0:
@@ -31,6 +36,7 @@ class GAINLoss(nn.Module):
         self.alpha = alpha
         self.ext_weight = ext_weight
         self.score = score
+        self.ext_form = ext_form
 
     def forward(
         self,
@@ -76,7 +82,7 @@ class GAINLoss(nn.Module):
         return _mean_over_images(values, image, len(labels))
 
     def extra(self, maps: Tensor, labels: Tensor, masks: Tensor) -> Tensor:
-        """L_e (Eq. 7), unweighted: the mean square over the known part of a mask, brought to the grid by averaging.
+        """L_e (Eq. 7), unweighted, over the known part of a mask, which is brought to the grid by averaging.
 
         A mask that shows nothing of its class counts as unknown: a map with maximum 1 cannot be empty.
         """
@@ -89,7 +95,10 @@ class GAINLoss(nn.Module):
         size = (maps.shape[-2], maps.shape[-1])
         weight = F.adaptive_avg_pool2d(known.to(maps), size)  # (P, h, w): known part of each cell
         target = F.adaptive_avg_pool2d(masks * known, size) / weight.clamp_min(1e-6)
-        values = (weight * (maps - target) ** 2).sum((-2, -1)) / weight.sum((-2, -1)).clamp_min(1e-6)
+        if self.ext_form == 'energy':
+            values = _weighted_mean(1 - target, weight * maps)
+        else:
+            values = _weighted_mean((maps - target) ** 2 if self.ext_form == 'l2' else (maps - target).abs(), weight)
         return _mean_over_images(values, labels.nonzero()[:, 0].to(maps.device), len(labels))
 
 
@@ -126,3 +135,8 @@ def _mean_over_images(values: Tensor, image: Tensor, count: int) -> Tensor:
     """Mean of ``values`` (P,) within each image, summed and divided by ``count``; ``image`` (P,) says whose."""
     per_image = values.new_zeros(count).index_add(0, image, torch.ones_like(values))
     return (values / per_image[image]).sum() / count
+
+
+def _weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
+    """(P,) means over the cells of (P, h, w)."""
+    return (weight * values).sum((-2, -1)) / weight.sum((-2, -1)).clamp_min(1e-6)

@@ -67,6 +67,14 @@ def test_a_perfect_map_costs_nothing():
     assert loss['loss_ext'] == 0
 
 
+@pytest.mark.parametrize(('form', 'expected'), [('l2', (0.16 + 0.01) / 2), ('l1', 0.25), ('energy', 0.1 / 0.7)])
+def test_forms_of_extra_supervision_skip_the_unknown(form, expected):
+    maps = torch.tensor([[[0.6, 0.1, 0.9]]])
+    mask = torch.tensor([[[1.0, 0.0, torch.nan]]])
+    loss = GAINLoss(ext_weight=1.0, ext_form=form)(None, torch.ones(1, 1), maps=maps, masks=mask)
+    torch.testing.assert_close(loss['loss_ext'], torch.tensor(expected))
+
+
 def test_halves_add_up_to_the_batch(labels):
     scores, maps, masks = torch.randn(6, 3), torch.rand(6, 2, 2), torch.rand(6, 4, 4)
     loss = GAINLoss()
@@ -93,6 +101,8 @@ def test_pair_masks():
 def test_errors_say_what_to_do(labels):
     with pytest.raises(ValueError, match=r"score must be one of .* got 'logits'"):
         GAINLoss(score='logits')
+    with pytest.raises(ValueError, match=r"ext_form must be one of .* got 'L2'"):
+        GAINLoss(ext_form='L2')
     with pytest.raises(ValueError, match='must not be negative'):
         GAINLoss(alpha=-1)
     with pytest.raises(ValueError, match='got 5 scores and 6 pairs'):

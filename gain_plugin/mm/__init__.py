@@ -2,7 +2,7 @@
 
 from gain_plugin.mm.attention_hook import AttentionHook
 from gain_plugin.mm.classifier import MultiLabelClassifier, tf_efficientnet_lite0
-from gain_plugin.mm.dataset import FillBoxes, SyntheticDataset, VOCTagsDataset
+from gain_plugin.mm.dataset import FillBoxes, Sign, SyntheticDataset, VOCTagsDataset
 from gain_plugin.mm.hook import GAINHook
 from gain_plugin.mm.localization import Localization
 from gain_plugin.mm.metrics import MultiLabelAP, SeedIoU
@@ -15,6 +15,7 @@ __all__ = [
     'MultiLabelAP',
     'MultiLabelClassifier',
     'SeedIoU',
+    'Sign',
     'SyntheticDataset',
     'VOCTagsDataset',
     'tf_efficientnet_lite0',

@@ -19,6 +19,9 @@ class MultiLabelClassifier(BaseModel):
         network: config of a module that gives (N, K) scores; ``type`` may be any callable by its dotted name, as
             ``dict(type='timm.create_model', model_name='resnet50', pretrained=True, num_classes=20)``.
         criterion: config of the classification loss of scores and multi-hot labels, both (N, K) float.
+        mix: config of a transform of normalised images and multi-hot labels that mixes images of a batch, as
+            ``dict(type='torchvision.transforms.v2.CutMix')``; ``network`` has to have ``num_classes`` then. Not with
+            ``GAINHook``: maps of mixed images have no tags.
         data_preprocessor: as in mmengine.
 
     """
@@ -27,12 +30,15 @@ class MultiLabelClassifier(BaseModel):
         self,
         network: dict[str, Any],
         criterion: dict[str, Any] | None = None,
+        mix: dict[str, Any] | None = None,
         data_preprocessor: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(data_preprocessor=data_preprocessor)
         # convolutions are faster in this layout, on the CPU and under AMP
         self.network: nn.Module = MODELS.build(network).to(memory_format=torch.channels_last)
         self.criterion: nn.Module = MODELS.build(criterion or {'type': 'torch.nn.MultiLabelSoftMarginLoss'})
+        self.mix = MODELS.build(mix) if mix else None
+        self._num_classes = network.get('num_classes')
 
     def forward(
         self, inputs: Tensor, data_samples: list[BaseDataElement] | None = None, mode: str = 'tensor'
@@ -40,11 +46,15 @@ class MultiLabelClassifier(BaseModel):
         """Scores (N, K), ``{'loss_cls'}``, or the samples with ``pred_scores`` (K,) in 0..1, as ``mode`` says."""
         if mode not in ('tensor', 'loss', 'predict'):
             raise ValueError(f"mode must be 'tensor', 'loss' or 'predict', got {mode!r}")
+        if mode == 'loss' and self.mix:
+            inputs, targets = self.mix(inputs, multi_hot(data_samples, self._num_classes).to(inputs))
         scores = self.network(inputs.contiguous(memory_format=torch.channels_last))
         if mode == 'tensor' or data_samples is None:
             return scores
         if mode == 'loss':
-            return {'loss_cls': self.criterion(scores, multi_hot(data_samples, scores.shape[1]).to(scores))}
+            if not self.mix:
+                targets = multi_hot(data_samples, scores.shape[1]).to(scores)
+            return {'loss_cls': self.criterion(scores, targets)}
         for sample, row in zip(data_samples, scores.sigmoid(), strict=True):
             sample.set_field(row, 'pred_scores')
         return data_samples

@@ -1,6 +1,8 @@
 """Photos with image-level labels in VOC layout, and the embedded scenes, as mmengine data sets."""
 
+import colorsys
 import csv
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -193,6 +195,39 @@ class FillBoxes(BaseTransform):
         for box, value in sorted(boxes, key=lambda item: filled[item[0]].size, reverse=True):
             filled[box] = value
         results['gt_seg_map'] = filled
+        return results
+
+
+@TRANSFORMS.register_module()
+class Sign(BaseTransform):
+    """Draw a disc in the vivid colour of a class for each label of an image, at random places.
+
+    ``telling`` signs give the labels away, others show as many classes at random, so that a classifier trained on the
+    one kind shows on the other whether it looks at the objects. An image has the same signs each time.
+
+    Args:
+        num_classes: K.
+        telling: whether the classes shown are the image's own.
+        radius: of the disc, in pixels.
+
+    """
+
+    def __init__(self, num_classes: int, telling: bool, radius: int = 10) -> None:
+        self._num_classes = num_classes
+        self._telling = telling
+        self._radius = radius
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Draw into a copy of ``img`` (H, W, 3) uint8."""
+        image, labels = results['img'].copy(), results['gt_label']
+        random = np.random.default_rng(zlib.crc32(Path(results['img_path']).name.encode()))
+        shown = labels if self._telling else random.choice(self._num_classes, len(labels), replace=False)
+        y, x = np.ogrid[: image.shape[0], : image.shape[1]]
+        for label in shown:
+            top, left = (random.uniform(self._radius, side - self._radius) for side in image.shape[:2])
+            colour = np.multiply(colorsys.hsv_to_rgb(label / self._num_classes, 1, 1), 255)
+            image[(y - top) ** 2 + (x - left) ** 2 < self._radius**2] = colour.astype(np.uint8)
+        results['img'] = image
         return results
 
 

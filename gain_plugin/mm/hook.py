@@ -54,6 +54,8 @@ class GAINHook(Hook):
                 'compile=True cannot differentiate twice: remove it, or compile the stages below the target layer'
             )
         host = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        if getattr(host, 'mix', None):
+            raise ValueError('maps of mixed images have no tags: remove mix= from the model, or this hook')
         self.gain = GAIN(host, self._loss, **self._options)
         if self.gain.judge is not None and runner.iter > self._warmup:
             if self._saved_judge is None:

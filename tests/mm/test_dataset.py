@@ -3,7 +3,7 @@ import pytest
 import torch
 from PIL import Image
 
-from gain_plugin.mm import FillBoxes, SyntheticDataset, VOCTagsDataset
+from gain_plugin.mm import FillBoxes, Sign, SyntheticDataset, VOCTagsDataset
 
 
 @pytest.fixture
@@ -97,3 +97,18 @@ def test_boxes_fill_each_part_the_smaller_above_the_larger():
     expected[2, 3] = 2
     expected[1, 6:8] = 1
     assert np.array_equal(FillBoxes()({'gt_seg_map': mask})['gt_seg_map'], expected)
+
+
+def test_signs_tell_the_labels_or_nothing():
+    image = np.zeros((40, 40, 3), np.uint8)
+    sample = {'img': image, 'img_path': 'here/a.jpg', 'gt_label': [2]}
+    told = Sign(num_classes=3, telling=True, radius=5).transform(dict(sample))['img']
+    area = (told == (0, 0, 255)).all(-1)  # a third class's hue is blue
+    assert 70 < area.sum() < 85 and (told[~area] == 0).all() and (image == 0).all()
+    elsewhere = Sign(num_classes=3, telling=True, radius=5).transform({**sample, 'img_path': 'there/a.jpg'})['img']
+    assert np.array_equal(elsewhere, told)
+    signs = [
+        Sign(num_classes=3, telling=False).transform({**sample, 'img_path': f'{name}.jpg'})['img'].max((0, 1)).argmax()
+        for name in range(30)
+    ]
+    assert set(signs) == {0, 1, 2}

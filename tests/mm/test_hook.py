@@ -40,6 +40,7 @@ class Host(MultiLabelClassifier):
         BaseModel.__init__(self, {'type': 'ImgDataPreprocessor'})
         self.network = network
         self.criterion = torch.nn.MultiLabelSoftMarginLoss()
+        self.mix = None
 
 
 def runner(network, work_dir, iterations=4, hooks=(), masks=False, **settings):

@@ -1,0 +1,37 @@
+import pytest
+import torch
+from mmengine.structures import BaseDataElement
+
+from gain_plugin.mm import GAINHook, MultiLabelClassifier
+
+
+def swap(images, labels):
+    """The simplest mixture: every image becomes its neighbour."""
+    return images.roll(1, 0), labels.roll(1, 0)
+
+
+@pytest.fixture
+def mixed():
+    network = {'type': 'gain_plugin.synthetic.small_classifier', 'num_classes': 4}
+    model = MultiLabelClassifier(network, mix={'type': lambda: swap})
+    return model.eval()
+
+
+def test_a_mixture_changes_the_loss_alone(mixed):
+    images = torch.randn(3, 3, 16, 16)
+    samples = [BaseDataElement(metainfo={'gt_label': [index]}) for index in range(3)]
+    loss = mixed(images, samples, mode='loss')['loss_cls']
+    scores = mixed(images)
+    mixed.mix = None
+    torch.testing.assert_close(mixed(images, samples, mode='loss')['loss_cls'], loss)  # a mean over the batch
+    assert torch.equal(mixed(images), scores)
+    wrong = mixed(images.roll(1, 0), samples, mode='loss')['loss_cls']
+    assert not torch.isclose(wrong, loss)
+
+
+def test_guidance_refuses_mixtures(mixed):
+    class Run:
+        model, cfg = mixed, {}
+
+    with pytest.raises(ValueError, match='remove mix='):
+        GAINHook().before_train(Run())
