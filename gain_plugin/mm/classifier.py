@@ -38,7 +38,7 @@ class MultiLabelClassifier(BaseModel):
         self.network: nn.Module = MODELS.build(network).to(memory_format=torch.channels_last)
         self.criterion: nn.Module = MODELS.build(criterion or {'type': 'torch.nn.MultiLabelSoftMarginLoss'})
         self.mix = MODELS.build(mix) if mix else None
-        self._num_classes = network.get('num_classes')
+        self._num_classes: int = network.get('num_classes', 0)
 
     def forward(
         self, inputs: Tensor, data_samples: list[BaseDataElement] | None = None, mode: str = 'tensor'
@@ -46,7 +46,7 @@ class MultiLabelClassifier(BaseModel):
         """Scores (N, K), ``{'loss_cls'}``, or the samples with ``pred_scores`` (K,) in 0..1, as ``mode`` says."""
         if mode not in ('tensor', 'loss', 'predict'):
             raise ValueError(f"mode must be 'tensor', 'loss' or 'predict', got {mode!r}")
-        if mode == 'loss' and self.mix:
+        if self.mix and mode == 'loss' and data_samples is not None:
             inputs, targets = self.mix(inputs, multi_hot(data_samples, self._num_classes).to(inputs))
         scores = self.network(inputs.contiguous(memory_format=torch.channels_last))
         if mode == 'tensor' or data_samples is None:
