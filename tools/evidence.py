@@ -129,6 +129,9 @@ def figures(tested: dict[str, float]) -> dict[str, float]:
         'recall': tested['seed_recall'],
         'map': tested.get('mAP'),
         'top1': tested.get('top1'),
+        'iou': {
+            name.removeprefix('seed_IoU_'): value for name, value in tested.items() if name.startswith('seed_IoU_')
+        },
     }
 
 
@@ -197,9 +200,9 @@ def on_grid(truth: Tensor, size: tuple[int, ...]) -> Tensor:
     return F.interpolate(cells[:, None], truth.shape[-2:], mode='bilinear')[:, 0]
 
 
-def table(rows: list[dict]) -> str:
+def table(rows: list[dict], columns: dict[str, str]) -> str:
     """Mean and, over several seeds, standard deviation of every method, in Markdown."""
-    shown = {name: title for name, title in COLUMNS.items() if any(row.get(name) is not None for row in rows)}
+    shown = {name: title for name, title in columns.items() if any(row.get(name) is not None for row in rows)}
     lines = [['method', 'seeds', *shown.values()], ['---'] * (2 + len(shown))]
     for method in dict.fromkeys(row['method'] for row in rows):
         own = [row for row in rows if row['method'] == method]
@@ -215,16 +218,25 @@ def mean_and_spread(rows: list[dict], name: str) -> str:
 
 
 def write_report() -> None:
-    """Put the table of each data set between its marks in the report."""
+    """Put the tables of each data set, all figures and IoU by class, between their marks in the report."""
     text = REPORT.read_text()
     for data in dict.fromkeys(row['data'] for row in saved()):
-        begin, end = f'<!-- {data} -->\n', f'\n<!-- end of {data} -->'
-        if begin not in text:
-            raise ValueError(f'{REPORT} has no mark {begin!r} for the table of {data}')
-        rows = table([row for row in saved() if row['data'] == data])
-        text = re.sub(f'{begin}.*?{end}', lambda _, new=begin + rows + end: new, text, flags=re.DOTALL)
-        print(f'{data}\n{rows}')
+        rows = [row for row in saved() if row['data'] == data]
+        text = put(text, data, table(rows, COLUMNS))
+        rows = [{'method': row['method'], **row['iou']} for row in rows if row.get('iou')]
+        classes = {name: name for row in rows for name in row if name != 'method'}
+        if f'<!-- {data}, classes -->' in text:
+            text = put(text, f'{data}, classes', table(rows, classes))
     REPORT.write_text(text)
+
+
+def put(text: str, name: str, content: str) -> str:
+    """The text with the content between the marks of that name, printed as well."""
+    begin, end = f'<!-- {name} -->\n', f'\n<!-- end of {name} -->'
+    if begin not in text:
+        raise ValueError(f'{REPORT} has no mark {begin!r} for a table')
+    print(f'{name}\n{content}')
+    return re.sub(f'{begin}.*?{end}', lambda _: begin + content + end, text, flags=re.DOTALL)
 
 
 def draw_curves() -> None:
