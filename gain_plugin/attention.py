@@ -4,6 +4,8 @@ Letters in shapes: N images, K classes, P positive (image, class) pairs in the o
 C channels, (h, w) the grid of the target layer, (H, W) the image.
 """
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -19,6 +21,7 @@ def attention_maps(
     *,
     normalize: bool = True,
     second_order: bool = True,
+    reshape: Callable[[Tensor], Tensor] | None = None,
 ) -> Tensor:
     """Grad-CAM of every positive (image, class) pair, differentiable (Eq. 1-2).
 
@@ -31,11 +34,12 @@ def attention_maps(
     are as many passes as the image with the most labels has.
 
     Args:
-        features: (N, C, h, w) output f of the target layer, with the graph that leads to ``scores``.
+        features: output f of the target layer, with the graph that leads to ``scores``: (N, C, h, w) after ``reshape``.
         scores: (N, K) class scores s before any sigmoid.
         labels: (N, K) multi-hot image-level labels, 0/1 or bool. On the CPU they cost no device synchronisation.
         normalize: divide each map by its own maximum, into 0..1. All-zero maps stay zero.
         second_order: let gradients flow through the weights of Eq. 1, too. Without it the weights are constants.
+        reshape: brings features of another layout, such as tokens, into (N, C, h, w).
 
     Returns:
         (P, h, w) maps A, float32 or wider.
@@ -46,9 +50,11 @@ def attention_maps(
 
     """
     labels = check_labels(labels, scores)
-    if features.ndim != 4 or len(features) != len(scores):
+    reshape = reshape or (lambda features: features)
+    shape = reshape(features).shape
+    if len(shape) != 4 or shape[0] != len(scores):
         raise ValueError(
-            f'features must be (N, C, h, w) with N = {len(scores)}, got {tuple(features.shape)}: '
+            f'features must be (N, C, h, w) with N = {len(scores)}, got {tuple(shape)}: '
             'pick a target layer that has a grid'
         )
     if scores.device.type == 'cpu' and not scores.isfinite().all():
@@ -57,11 +63,11 @@ def attention_maps(
     rank = labels.cumsum(1)  # (N, K): a positive label's place among its image's labels, from 1
     image, cls = labels.nonzero(as_tuple=True)
     maps = [
-        _class_maps(features, scores, (labels & (rank == place)).to(scores), second_order)
+        _class_maps(features, scores, (labels & (rank == place)).to(scores), second_order, reshape)
         for place in range(1, int(rank.max()) + 1 if rank.numel() else 1)
     ]
     if not maps:
-        return features.new_zeros(0, *features.shape[2:], dtype=_at_least_float32(features.dtype))
+        return features.new_zeros(0, *shape[2:], dtype=_at_least_float32(features.dtype))
     pairs = torch.stack(maps)[rank[image, cls] - 1, image]  # (P, h, w)
     return normalize_maps(pairs) if normalize else pairs
 
@@ -135,9 +141,12 @@ def check_labels(labels: Tensor, scores: Tensor) -> Tensor:
     return labels.bool()
 
 
-def _class_maps(features: Tensor, scores: Tensor, one_hot: Tensor, second_order: bool) -> Tensor:
+def _class_maps(
+    features: Tensor, scores: Tensor, one_hot: Tensor, second_order: bool, reshape: Callable[[Tensor], Tensor]
+) -> Tensor:
     """(N, h, w) maps for at most one class an image, the one with a 1 in ``one_hot`` (N, K)."""
-    cells = features.shape[-2] * features.shape[-1]
+    grid = reshape(features)
+    cells = grid.shape[-2] * grid.shape[-1]
     try:
         (gradients,) = torch.autograd.grad(
             scores, features, one_hot * cells, create_graph=second_order, retain_graph=True
@@ -150,8 +159,8 @@ def _class_maps(features: Tensor, scores: Tensor, one_hot: Tensor, second_order:
         raise
     with torch.autocast(features.device.type, enabled=False):
         dtype = _at_least_float32(features.dtype)
-        weights = gradients.to(dtype).mean((-2, -1))  # (N, C), Eq. 1
-        return torch.einsum('nc,nchw->nhw', weights, features.to(dtype)).relu()  # Eq. 2
+        weights = reshape(gradients).to(dtype).mean((-2, -1))  # (N, C), Eq. 1
+        return torch.einsum('nc,nchw->nhw', weights, grid.to(dtype)).relu()  # Eq. 2
 
 
 def _at_least_float32(dtype: torch.dtype) -> torch.dtype:

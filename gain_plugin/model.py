@@ -1,6 +1,8 @@
 """GAIN for plain PyTorch: the whole training step around a classifier (Li et al., CVPR 2018, arXiv:1802.10171)."""
 
 import copy
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -9,7 +11,7 @@ from torch.func import functional_call
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from gain_plugin.attention import attention_maps, blur, check_labels, erase, normalize_maps, soft_mask
-from gain_plugin.layers import find_layers
+from gain_plugin.layers import find_layers, size_of, to_grid
 from gain_plugin.losses import GAINLoss, pair_masks
 from gain_plugin.recorder import Recorder, get_layer
 
@@ -36,8 +38,11 @@ class GAIN(nn.Module):
     Args:
         classifier: the model, one score a class. Its parameters and state-dict keys stay as they are.
         loss: the weights and the form of the terms.
-        target_layer: name of the layer f of Eq. 2, which gives a grid (N, C, h, w). Found for timm CNNs.
-        score_layer: name of the layer that gives the scores (N, K); ``''`` is the classifier itself.
+        target_layer: name of the layer f of Eq. 2, which gives a grid: (N, C, h, w), (N, h, w, C) or tokens. Found by
+            ``find_layers`` if not given.
+        score_layer: name of the layer that gives the scores (N, K); ``''`` is the classifier itself. Found, too, or
+            the classifier itself beside a given ``target_layer``.
+        reshape: a function that brings what the target layer gives into (N, C, h, w), where ``to_grid`` cannot.
         scorer: who scores the erased images. ``'shared'``: the classifier, as in the paper. ``'detached'``: the
             classifier, with no gradient to its weights, which closes the way out of scoring hidden objects low.
             ``'frozen'``: a copy as the classifier is now; train it first. ``'ema'``: a moving average of it.
@@ -58,6 +63,7 @@ class GAIN(nn.Module):
         *,
         target_layer: str | None = None,
         score_layer: str | None = None,
+        reshape: Callable[[Tensor], Tensor] | None = None,
         scorer: str = 'detached',
         ema_decay: float = 0.999,
         sigma: float = 0.5,
@@ -73,22 +79,25 @@ class GAIN(nn.Module):
         if fill not in FILLS:
             raise ValueError(f'fill must be one of {FILLS}, got {fill!r}')
         _refuse_compiled(classifier)
-        if target_layer is None:
-            target_layer, found = find_layers(classifier)
-            score_layer = found if score_layer is None else score_layer
+        _refuse_checkpointing(classifier, scorer, second_order)
+        self.score_kwargs = score_kwargs or {}
+        if target_layer is None or (score_layer is None and self.score_kwargs):
+            found = find_layers(classifier, self.score_kwargs)
+            target_layer = found.target if target_layer is None else target_layer
+            score_layer = found.score if score_layer is None else score_layer
         for name in (target_layer, score_layer or ''):
             get_layer(classifier, name)
         self.classifier = classifier
         self.loss = GAINLoss() if loss is None else loss
         self.target_layer = target_layer
         self.score_layer = score_layer or ''
+        self.reshape = reshape
         self.scorer = scorer
         self.sigma = sigma
         self.omega = omega
         self.fill = fill
         self.one_class = one_class
         self.second_order = second_order
-        self.score_kwargs = score_kwargs or {}
         self.generator = torch.Generator().manual_seed(torch.initial_seed())
         self.judge: nn.Module | None = None
         if scorer == 'frozen':
@@ -119,7 +128,8 @@ class GAIN(nn.Module):
 
     def record(self) -> Recorder:
         """Recorder of the target and score layers, for a pass of the classifier that somebody else makes."""
-        return Recorder(self.classifier, self.target_layer, self.score_layer)
+        twice_from = self.target_layer if self.second_order else None
+        return Recorder(self.classifier, self.target_layer, self.score_layer, twice_from=twice_from)
 
     def guide(
         self, images: Tensor, labels: Tensor, features: Tensor, scores: Tensor, masks: Tensor | None = None
@@ -132,7 +142,14 @@ class GAIN(nn.Module):
             return {'loss_am': scores.new_zeros(())}
         drawn = _draw(labels, self.generator) if self.one_class else labels
         shown = drawn if masks is None else labels
-        maps = attention_maps(features, scores, shown, normalize=False, second_order=self.second_order)
+        maps = attention_maps(
+            features,
+            scores,
+            shown,
+            normalize=False,
+            second_order=self.second_order,
+            reshape=self._reshape_for(images),
+        )
         erasing = normalize_maps(maps[drawn[shown]])
         erased_scores = self._score_erased(images, erasing, drawn) if self.loss.alpha else None
         masks = None if masks is None else _check_masks(masks, labels, images)
@@ -162,7 +179,10 @@ class GAIN(nn.Module):
         with torch.no_grad(), Recorder(self.classifier, *names, graph_from=self.target_layer) as recorder:
             self.classifier(images, **self.score_kwargs)
             features, scores = (recorder[name] for name in names)
-            return attention_maps(features, scores, labels, normalize=normalize, second_order=False).detach()
+            reshape = self._reshape_for(images)
+            return attention_maps(
+                features, scores, labels, normalize=normalize, second_order=False, reshape=reshape
+            ).detach()
 
     def train(self, mode: bool = True) -> 'GAIN':
         """Set the mode of the classifier; a frozen or averaged scorer stays in eval mode."""
@@ -178,6 +198,9 @@ class GAIN(nn.Module):
     def set_extra_state(self, state: Tensor) -> None:
         """Restore the generator that draws classes."""
         self.generator.set_state(state.cpu())
+
+    def _reshape_for(self, images: Tensor) -> Callable[[Tensor], Tensor]:
+        return self.reshape or partial(to_grid, image_size=size_of(images))
 
     def _score_erased(self, images: Tensor, maps: Tensor, drawn: Tensor) -> Tensor:
         """(P, K) scores of the images erased by their ``maps`` (P, h, w), one for each pair in ``drawn`` (N, K)."""
@@ -229,4 +252,21 @@ def _refuse_compiled(classifier: nn.Module) -> None:
         raise ValueError(
             'torch.compile of the whole classifier cannot differentiate twice: '
             'compile the stages below the target layer instead and leave the head eager'
+        )
+
+
+def _refuse_checkpointing(classifier: nn.Module, scorer: str, second_order: bool) -> None:
+    """What checkpointing computes again in the backward pass has to be what it was."""
+    modules = list(classifier.modules())
+    if not any(getattr(m, flag, False) is True for m in modules for flag in ('grad_checkpointing', 'with_cp')):
+        return
+    if scorer in ('shared', 'detached'):
+        raise ValueError(
+            f'gradient checkpointing would compute the erased images of scorer={scorer!r} again with the running '
+            "statistics of the classifier: take scorer='frozen' or 'ema', or switch checkpointing off"
+        )
+    if second_order and any(getattr(module, 'fused_attn', False) for module in modules):
+        raise ValueError(
+            'gradient checkpointing of fused attention cannot be differentiated twice: take second_order=False, '
+            'or switch either off (checkpointing, or timm.layers.set_fused_attn(False) before the model is built)'
         )

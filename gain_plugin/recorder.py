@@ -2,10 +2,12 @@
 
 import difflib
 from collections.abc import Callable
+from contextlib import ExitStack
 from types import TracebackType
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 
 class Recorder:
@@ -17,6 +19,8 @@ class Recorder:
         model: the model.
         *names: names of its layers as in ``model.named_modules()``; ``''`` is the model itself.
         graph_from: a layer at which the graph begins: what lies below runs without one, as for evaluation.
+        twice_from: a layer from which on the graph is to be differentiated twice. Fused attention cannot be: there the
+            math kernel takes its place.
 
     Raises:
         ValueError: a layer that the model does not have (the message has the closest names), or, when a record is
@@ -24,9 +28,13 @@ class Recorder:
 
     """
 
-    def __init__(self, model: nn.Module, *names: str, graph_from: str | None = None) -> None:
+    def __init__(
+        self, model: nn.Module, *names: str, graph_from: str | None = None, twice_from: str | None = None
+    ) -> None:
         self._layers = {name: get_layer(model, name) for name in names}
         self._graph_from = graph_from
+        self._twice_from = twice_from
+        self._kernels = ExitStack()
         self._outputs: dict[str, object] = {}
         self._handles: list[torch.utils.hooks.RemovableHandle] = []
 
@@ -39,6 +47,7 @@ class Recorder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._kernels.close()
         while self._handles:
             self._handles.pop().remove()
 
@@ -56,6 +65,8 @@ class Recorder:
     def _hook(self, name: str) -> Callable[[nn.Module, tuple, object], Tensor | None]:
         def keep(layer: nn.Module, args: tuple, output: object) -> Tensor | None:
             self._outputs[name] = output
+            if name == self._twice_from:
+                self._kernels.enter_context(sdpa_kernel(SDPBackend.MATH))
             if name != self._graph_from or not isinstance(output, Tensor):
                 return None
             torch.set_grad_enabled(True)  # the caller's no_grad() ends it
