@@ -26,6 +26,6 @@ setup(
         'timm': TIMM,
         'mm': MM,
         'demo': DEMO,
-        'dev': [*DEMO, 'pytest', 'pytest-cov', 'ruff', 'mypy'],
+        'dev': [*DEMO, 'grad-cam', 'lightning', 'onedl-mmpretrain', 'pytest', 'pytest-cov', 'ruff', 'mypy'],
     },
 )

@@ -11,6 +11,7 @@ Each model, with random weights, makes one training step with ``loss_am`` alone.
 """
 
 import argparse
+import gc
 import platform
 import re
 import time
@@ -57,6 +58,7 @@ def sweep(models: dict[str, str]) -> Iterator[tuple[str, ...]]:
             row = (*attach(name), 'ok')
         except Exception as error:  # whatever a model does, the others go on
             row = ('', '', '', '', f'{type(error).__name__}: {error}'.splitlines()[0][:160])
+        gc.collect()  # models refer to themselves
         yield (module, name, *row, f'{time.time() - begin:.0f}')
 
 

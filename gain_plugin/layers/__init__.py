@@ -189,6 +189,7 @@ def _noise(model: nn.Module) -> Tensor:
     size = next((size for size in said if size), 224)
     height, width = (size, size) if isinstance(size, int) else size
     channels = next((module.in_channels for module in modules if isinstance(module, nn.Conv2d)), 3)
+    channels = channels if channels < 16 else 3  # the first convolution is not always on the image
     noise = torch.randn(1, channels, height, width, generator=torch.Generator().manual_seed(0))
     return (0.1 * noise).to(next(model.parameters())).requires_grad_()
 

@@ -1,0 +1,54 @@
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.runner import Runner
+from torch.utils.data import DataLoader, TensorDataset
+
+DOCS = Path(__file__).parents[1] / 'docs'
+
+
+def blocks(page: str) -> list[str]:
+    return re.findall(r'```python\n(.*?)```', (DOCS / page).read_text(), re.DOTALL)
+
+
+@pytest.fixture
+def data() -> dict:
+    images, labels = torch.randn(4, 3, 64, 64), torch.tensor([[1.0, 0], [0, 1], [1, 1], [0, 0]])
+    return {'images': images, 'labels': labels, 'loader': DataLoader(TensorDataset(images, labels), 2)}
+
+
+@pytest.mark.filterwarnings('ignore::FutureWarning:lightning', 'ignore::UserWarning:lightning')
+@pytest.mark.parametrize('code', [block for block in blocks('attach.md') if 'custom_imports' not in block])
+def test_code_of_the_page_runs(code, data):
+    if 'timm.task' in code:  # a network for images of one size
+        data['images'] = torch.nn.functional.interpolate(data['images'], 160)
+    exec(compile(code, 'attach.md', 'exec'), data)
+
+
+@pytest.mark.filterwarnings('ignore')
+def test_mmpretrain_is_guided_by_two_lines(tmp_path, data):
+    samples = pytest.importorskip('mmpretrain.structures')
+    (code,) = (block for block in blocks('attach.md') if 'custom_imports' in block)
+    cfg = Config.fromstring(code, '.py')
+    batch = [
+        {'inputs': image, 'data_samples': samples.DataSample().set_gt_label(label.nonzero()[:, 0].tolist())}
+        for image, label in zip(data['images'], data['labels'], strict=True)
+    ]
+    runner = Runner(
+        cfg.model,
+        str(tmp_path),
+        train_dataloader=DataLoader(batch, batch_size=4, collate_fn=pseudo_collate),
+        train_cfg=dict(by_epoch=True, max_epochs=1),
+        optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.01)),
+        custom_hooks=cfg.custom_hooks,
+        default_scope=cfg.default_scope,
+        experiment_name='mmpretrain',
+    )
+    keys = list(runner.model.state_dict())
+    runner.train()
+    assert runner.message_hub.get_scalar('train/loss_am').current() > 0
+    assert list(runner.model.state_dict()) == keys
