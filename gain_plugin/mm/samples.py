@@ -9,9 +9,7 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
 
-def multi_hot(
-    samples: Sequence[BaseDataElement], num_classes: int, no_tags: Collection[int] | None = None
-) -> Tensor:
+def multi_hot(samples: Sequence[BaseDataElement], num_classes: int, no_tags: Collection[int] | None = None) -> Tensor:
     """(N, K) bool on the CPU from each sample's ``gt_label``, the indices (n,) of its image-level labels.
 
     With ``no_tags``, a sample that has no ``gt_label`` is labelled with the values in its ``gt_sem_seg`` but these.

@@ -1,4 +1,6 @@
 import contextlib
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,16 +11,18 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.optim import OptimWrapper
-from mmengine.registry import OPTIM_WRAPPERS
+from mmengine.registry import HOOKS, OPTIM_WRAPPERS
 from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement, PixelData
 from PIL import Image
 from torch import nn
 
 from gain_plugin import GAIN
+from gain_plugin.mm import GAINHook
 from gain_plugin.mm.samples import multi_hot
 from gain_plugin.mm.segmentors import no_tags, segmentor_options
 
+DOCS = Path('docs/mmseg.md').read_text()
 MIM = Path(mmseg.__file__).parent / '.mim'
 CONFIGS = {
     'fcn': 'fcn/fcn_r50-d8_4xb4-20k_voc12aug-512x512.py',
@@ -72,8 +76,8 @@ def voc(tmp_path_factory):
     return folder
 
 
-def write_config(path, name, voc, extra=''):
-    """A user's config: one of mmseg's own, his data, small, and what ``extra`` says."""
+def small(name, voc):
+    """What makes a config of mmseg small and lets it read our photos, as text to be added to it."""
     model = {'data_preprocessor': {'size': (64, 64)}, 'pretrained': None, **SMALL[name]}
     if name in ('segformer', 'upernet-swin'):
         model['backbone'] = {**model.get('backbone', {}), 'init_cfg': None}
@@ -85,46 +89,72 @@ def write_config(path, name, voc, extra=''):
         'pipeline': [{'type': 'LoadImageFromFile'}, {'type': 'LoadAnnotations'}, {'type': 'PackSegInputs'}],
     }
     loader = {'_delete_': True, 'num_workers': 0, 'dataset': dataset}
-    path.write_text(f"""
-_base_ = {str(MIM / 'configs' / CONFIGS[name])!r}
+    return f"""
 model = {model}
-train_dataloader = {({**loader, 'batch_size': 2, 'sampler': {'type': 'InfiniteSampler'}})}
-val_dataloader = test_dataloader = {({**loader, 'batch_size': 1, 'sampler': {'type': 'DefaultSampler'}})}
+train_dataloader = { ({**loader, 'batch_size': 2, 'sampler': {'type': 'InfiniteSampler'}}) }
+val_dataloader = { ({**loader, 'batch_size': 1, 'sampler': {'type': 'DefaultSampler', 'shuffle': False}}) }
+test_dataloader = val_dataloader
+val_evaluator = dict(type='IoUMetric', iou_metrics=['mIoU'])
+test_evaluator = val_evaluator
 train_cfg = dict(max_iters=2, val_interval=2)
 default_hooks = dict(logger=dict(interval=1), checkpoint=dict(interval=1))
 randomness = dict(seed=0)
 env_cfg = dict(dist_cfg=dict(backend='gloo'))
-log_level = 'ERROR'
-{extra}""")
-    return path
+"""
 
 
 def runner_of(name, voc, folder, extra='', **settings):
-    cfg = Config.fromfile(write_config(folder / 'config.py', name, voc, extra))
-    cfg.merge_from_dict({'val_cfg': None, 'val_dataloader': None, 'val_evaluator': None, **settings})
+    path = folder / 'config.py'
+    path.write_text(f'_base_ = {str(MIM / "configs" / CONFIGS[name])!r}\n{small(name, voc)}\n{extra}')
+    cfg = Config.fromfile(path)
+    cfg.merge_from_dict({'log_level': 'ERROR', **settings})
+    cfg.update(val_cfg=None, val_dataloader=None, val_evaluator=None)
     cfg.work_dir = str(folder / 'work')
     cfg.experiment_name = f'{folder.name}-{len(list(folder.iterdir()))}'
     return Runner.from_cfg(cfg)
 
 
-def train_py(folder, *arguments, tool='train'):
-    """Run mmseg's own tool in ``folder``; its output."""
-    command = [sys.executable, MIM / f'tools/{tool}.py', *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+def bash(command, folder, package):
+    """Run ``command`` in ``folder`` with the built package and this Python; its output."""
+    path = f'{Path(sys.executable).parent}:{os.environ["PATH"]}'
+    env = {**os.environ, 'PATH': path, 'PYTHONPATH': str(package)}
+    done = subprocess.run(['bash', '-ec', command], cwd=folder, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout + done.stderr
 
 
-def test_two_lines_are_enough_under_mmsegs_own_train_py(voc, tmp_path):
-    write_config(tmp_path / 'guided.py', 'fcn', voc, f'{WITH_GAIN}\nlog_level = "INFO"')
-    output = train_py(tmp_path, 'guided.py', '--cfg-options', 'train_cfg.max_iters=1', 'train_cfg.val_interval=1')
-    assert 'loss_am' in output and 'decode.loss_ce' in output and 'mIoU' in output
-    output = train_py(tmp_path, 'guided.py', '--resume')
-    assert 'resumed epoch: 0, iter: 1' in output and 'Iter(train) [2/2]' in output
+@pytest.fixture(scope='module')
+def wheel(tmp_path_factory):
+    """What a wheel would install."""
+    folder = tmp_path_factory.mktemp('wheel')
+    command = [sys.executable, 'setup.py', '-q', 'build', '--build-base', folder / 'build', '--build-lib', folder]
+    subprocess.run(command, check=True)
+    return folder
+
+
+def test_the_commands_of_the_docs_work_in_an_empty_folder(voc, wheel, tmp_path):
+    config, _, _ = re.findall(r'```python\n(.*?)```', DOCS, re.S)
+    (commands,) = re.findall(r'```bash\n(.*?)```', DOCS, re.S)
+    (tmp_path / 'guided.py').write_text(config + small('fcn', voc))
+    output = bash(commands, tmp_path, wheel)
+    assert 'Iter(train) [2/2]' in output and 'loss_am' in output and 'decode.loss_ce' in output
+    assert 'resumed epoch: 0, iter: 2' in output
+    assert output.count('mIoU:') >= 2  # of training and of testing
     saved = torch.load(tmp_path / 'work_dirs/guided/iter_2.pth', weights_only=False)
-    plain = runner_of('fcn', voc, tmp_path)
-    assert list(saved['state_dict']) == list(plain.model.state_dict())
-    plain.model.load_state_dict(saved['state_dict'])
+    assert list(saved['state_dict']) == list(runner_of('fcn', voc, tmp_path).model.state_dict())
+
+
+def test_the_wheel_has_the_configs_and_they_parse(wheel, tmp_path, monkeypatch):
+    package = wheel / 'gain_plugin'
+    assert sorted(path.name for path in (package / '.mim/configs/_base_').glob('*.py')) == sorted(
+        path.name for path in Path('configs/_base_').glob('*.py')
+    )
+    assert (package / '.mim/tools/train.py').is_file()
+    assert Config.fromfile(package / '.mim/configs/synthetic_mmseg/gain_fcn_r18.py').custom_hooks[0].type == 'GAINHook'
+    _, python_style, _ = re.findall(r'```python\n(.*?)```', DOCS, re.S)
+    (tmp_path / 'guided.py').write_text(python_style)
+    hooks = Config.fromfile(tmp_path / 'guided.py').custom_hooks
+    assert isinstance(HOOKS.build(hooks[0]), GAINHook)
 
 
 @pytest.mark.parametrize('name', CONFIGS)
@@ -171,9 +201,11 @@ def test_trains_in_slide_mode_and_under_autocast(voc, tmp_path):
 
 
 @pytest.mark.gpu  # mmengine's AmpOptimWrapper needs a GPU
-def test_amp_under_mmsegs_own_train_py(voc, tmp_path):
-    write_config(tmp_path / 'guided.py', 'fcn', voc, f'{WITH_GAIN}\nlog_level = "INFO"')
-    assert 'loss_am' in train_py(tmp_path, 'guided.py', '--amp')
+def test_amp_under_mmsegs_own_train_py(voc, wheel, tmp_path):
+    (tmp_path / 'guided.py').write_text(
+        f'_base_ = {str(MIM / "configs" / CONFIGS["fcn"])!r}{small("fcn", voc)}{WITH_GAIN}'
+    )
+    assert 'loss_am' in bash(f'python {MIM}/tools/train.py guided.py --amp', tmp_path, wheel)
 
 
 @pytest.mark.parametrize('name', ['fcn', 'segformer', 'ocrnet'])
