@@ -17,8 +17,8 @@ class Recorder:
 
     Args:
         model: the model.
-        *names: names of its layers as in ``model.named_modules()``; ``''`` is the model itself. With ``':input'`` at the
-            end of a name, what goes into the layer is kept instead.
+        *names: names of its layers as in ``model.named_modules()``; ``''`` is the model itself. With ``':input'`` at
+            the end of a name, what goes into the layer is kept instead.
         graph_from: a layer at which the graph begins: what lies below runs without one, as for evaluation.
 
     Raises:
