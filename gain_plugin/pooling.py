@@ -4,5 +4,17 @@ from torch import Tensor
 
 
 def pool_logits(logits: Tensor) -> Tensor:
-    """(N, K) scores from per-pixel ``logits`` (N, K, h, w)."""
-    return logits.mean((-2, -1))
+    """Mean of a class's logits over the image, weighted by their softmax over the image.
+
+    The score is high where the class is found anywhere, however small: the mean of a small object's logits would say it
+    is absent. The weights sum to 1 with their gradients, too, so that Grad-CAM at the last layer is that layer's CAM.
+
+    Args:
+        logits: (N, K, h, w) before any softmax or sigmoid.
+
+    Returns:
+        (N, K) scores in the range of the logits.
+
+    """
+    pixels = logits.flatten(2)
+    return (pixels.softmax(-1) * pixels).sum(-1)
