@@ -66,7 +66,8 @@ class TagLoss(nn.Module):
 def _present(mask: Tensor, num_classes: int, ignore_index: int) -> Tensor:
     """(N, K) whether an image's ``mask`` (N, H, W) has a class."""
     values = mask.flatten(1).long()
-    values = values.masked_fill(values == ignore_index, num_classes)
-    if values.device.type == 'cpu' and not 0 <= int(values.min()) <= int(values.max()) <= num_classes:
+    ignored = values == ignore_index
+    if values.device.type == 'cpu' and (~ignored & ((values < 0) | (values >= num_classes))).any():
         raise ValueError(f'masks must be 0 to {num_classes - 1}, as the head has classes, or {ignore_index}')
+    values = values.masked_fill(ignored, num_classes)
     return values.new_zeros(len(values), num_classes + 1).scatter(1, values, 1)[:, :num_classes]
