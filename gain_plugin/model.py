@@ -13,6 +13,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from gain_plugin.attention import attention_maps, blur, check_labels, erase, normalize_maps, soft_mask
 from gain_plugin.layers import find_layers, size_of, to_grid
 from gain_plugin.losses import GAINLoss, pair_masks
+from gain_plugin.pooling import pool_logits
 from gain_plugin.recorder import Recorder, get_layer
 
 SCORERS = ('shared', 'detached', 'frozen', 'ema')
@@ -38,10 +39,11 @@ class GAIN(nn.Module):
     Args:
         classifier: the model, one score a class. Its parameters and state-dict keys stay as they are.
         loss: the weights and the form of the terms.
-        target_layer: name of the layer f of Eq. 2, which gives a grid: (N, C, h, w), (N, h, w, C) or tokens. Found by
-            ``find_layers`` if not given.
-        score_layer: name of the layer that gives the scores (N, K); ``''`` is the classifier itself. Found, too, or
-            the classifier itself beside a given ``target_layer``.
+        target_layer: name of the layer f of Eq. 2, which gives a grid: (N, C, h, w), (N, h, w, C) or tokens; or of a
+            layer that it goes into, as ``'head:input'``. Found by ``find_layers`` if not given.
+        score_layer: name of the layer that gives the scores (N, K); ``''`` is the classifier itself. Logits
+            (N, K, h, w) of a segmentation network are pooled over the image. Found, too, or the classifier itself
+            beside a given ``target_layer``.
         reshape: a function that brings what the target layer gives into (N, C, h, w), where ``to_grid`` cannot.
         scorer: who scores the erased images. ``'shared'``: the classifier, as in the paper. ``'detached'``: the
             classifier, with no gradient to its weights, which closes the way out of scoring hidden objects low.
@@ -123,13 +125,17 @@ class GAIN(nn.Module):
         """
         with self.record() as recorder:
             self.classifier(images, **self.score_kwargs)
-        scores = recorder[self.score_layer]
-        return scores, self.guide(images, labels, recorder[self.target_layer], scores, masks)
+        features, scores = self.read(recorder)
+        return scores, self.guide(images, labels, features, scores, masks)
 
     def record(self) -> Recorder:
         """Recorder of the target and score layers, for a pass of the classifier that somebody else makes."""
         twice_from = self.target_layer if self.second_order else None
         return Recorder(self.classifier, self.target_layer, self.score_layer, twice_from=twice_from)
+
+    def read(self, recorder: Recorder) -> tuple[Tensor, Tensor]:
+        """Features, as the target layer gives them, and scores (N, K) of the pass that was recorded."""
+        return recorder[self.target_layer], self._read_scores(recorder)
 
     def guide(
         self, images: Tensor, labels: Tensor, features: Tensor, scores: Tensor, masks: Tensor | None = None
@@ -178,7 +184,7 @@ class GAIN(nn.Module):
         names = (self.target_layer, self.score_layer)
         with torch.no_grad(), Recorder(self.classifier, *names, graph_from=self.target_layer) as recorder:
             self.classifier(images, **self.score_kwargs)
-            features, scores = (recorder[name] for name in names)
+            features, scores = self.read(recorder)
             reshape = self._reshape_for(images)
             return attention_maps(
                 features, scores, labels, normalize=normalize, second_order=False, reshape=reshape
@@ -206,10 +212,13 @@ class GAIN(nn.Module):
         """(P, K) scores of the images erased by their ``maps`` (P, h, w), one for each pair in ``drawn`` (N, K)."""
         image = drawn.nonzero()[:, 0].to(images.device)
         if not len(image):  # every process of a group has to make the pass, also one without a label
-            return self._score(images[:1])[:0]
+            return self._score(images[:2])[:0]
+        if len(image) == 1 and len(images) > 1:  # batch norm of a 1x1 grid, as in ASPP, wants more than one image
+            image = image.expand(2)
+            maps = maps.expand(2, -1, -1)
         fill = blur(images)[image] if self.fill == 'blur' else None
         mask = maps if self.omega is None else soft_mask(maps, self.sigma, self.omega)
-        return self._score(erase(images[image], mask, fill))
+        return self._score(erase(images[image], mask, fill))[: int(drawn.sum())]
 
     def _score(self, images: Tensor) -> Tensor:
         """Scores of erased images, with the graph to the images, leaving no trace in buffers and random state."""
@@ -222,7 +231,11 @@ class GAIN(nn.Module):
                 functional_call(model, self._borrowed_state(), (images,), self.score_kwargs)
             else:
                 model(images, **self.score_kwargs)
-        return recorder[self.score_layer]
+        return self._read_scores(recorder)
+
+    def _read_scores(self, recorder: Recorder) -> Tensor:
+        scores = recorder[self.score_layer]
+        return pool_logits(scores) if scores.ndim == 4 else scores
 
     def _borrowed_state(self) -> dict[str, Tensor]:
         """The classifier's parameters, detached unless shared, and copies of its buffers, for one functional call."""

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+INPUT = ':input'
+
 
 class Recorder:
     """Context manager that keeps what the named layers of a model put out during the pass inside the ``with``.
@@ -17,7 +19,8 @@ class Recorder:
 
     Args:
         model: the model.
-        *names: names of its layers as in ``model.named_modules()``; ``''`` is the model itself.
+        *names: names of its layers as in ``model.named_modules()``; ``''`` is the model itself. With ``':input'`` at
+            the end of a name, what goes into the layer is kept instead.
         graph_from: a layer at which the graph begins: what lies below runs without one, as for evaluation.
         twice_from: a layer from which on the graph is to be differentiated twice. Fused attention cannot be: there the
             math kernel takes its place.
@@ -41,7 +44,12 @@ class Recorder:
     def __enter__(self) -> 'Recorder':
         self._outputs.clear()
         for name, layer in self._layers.items():
-            self._handles.append(layer.register_forward_hook(self._hook(name)))
+            keep = self._hook(name)
+            if name.endswith(INPUT):
+                handle = layer.register_forward_pre_hook(lambda layer, args, keep=keep: keep(layer, args, args[0]))
+            else:
+                handle = layer.register_forward_hook(keep)
+            self._handles.append(handle)
         return self
 
     def __exit__(
@@ -77,8 +85,9 @@ class Recorder:
 
 
 def get_layer(model: nn.Module, name: str) -> nn.Module:
-    """The layer of that name; a ValueError names the closest ones where there is none."""
+    """The layer of that name, with or without ``':input'``; a ValueError names the closest ones where there is none."""
     layers = dict(model.named_modules())
+    name = name.removesuffix(INPUT)
     if name not in layers:
         close = difflib.get_close_matches(name, layers, n=3) or list(layers)[-3:]
         raise ValueError(f'{type(model).__name__} has no layer {name!r}; closest: {", ".join(map(repr, close))}')

@@ -6,6 +6,7 @@ from gain_plugin.mm.dataset import FillBoxes, Sign, SyntheticDataset, VOCTagsDat
 from gain_plugin.mm.hook import GAINHook
 from gain_plugin.mm.localization import Localization
 from gain_plugin.mm.metrics import MultiLabelAP, SeedIoU
+from gain_plugin.mm.tags import TagLoss, TagsAsMask
 
 __all__ = [
     'AttentionHook',
@@ -17,6 +18,8 @@ __all__ = [
     'SeedIoU',
     'Sign',
     'SyntheticDataset',
+    'TagLoss',
+    'TagsAsMask',
     'VOCTagsDataset',
     'tf_efficientnet_lite0',
 ]

@@ -12,6 +12,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from gain_plugin.mm.samples import bound_arguments, multi_hot
+from gain_plugin.mm.segmentors import is_segmentor, segmentor_options
 from gain_plugin.model import GAIN
 from gain_plugin.seeds import multi_scale_maps
 
@@ -49,9 +50,10 @@ class AttentionHook(Hook):
     def before_val(self, runner: Runner) -> None:
         """Begin to listen."""
         host = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        self._gain = GAIN(
-            host, target_layer=self._target_layer, score_layer=self._score_layer, score_kwargs={'mode': 'tensor'}
-        )
+        named = {'target_layer': self._target_layer, 'score_layer': self._score_layer}
+        given = {key: name for key, name in named.items() if name is not None}
+        options = segmentor_options(host) if is_segmentor(host) else {}
+        self._gain = GAIN(host, score_kwargs={'mode': 'tensor'}, **{**options, **given})
         self._handle = host.register_forward_hook(self._attend, with_kwargs=True)
 
     def after_val(self, runner: Runner) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from gain_plugin.losses import GAINLoss
 from gain_plugin.mm.samples import bound_arguments, masks_of, multi_hot
+from gain_plugin.mm.segmentors import is_segmentor, no_tags, segmentor_options
 from gain_plugin.model import GAIN
 
 
@@ -27,9 +28,14 @@ class GAINHook(Hook):
     image-level labels by indices in ``gt_label``; a ``gt_sem_seg`` (0 background, c + 1 for class c, 255 unknown) is
     taken as a mask for the extra supervision of its image.
 
+    A segmentor of mmseg needs no more than the hook (``gain_plugin.mm.segmentors``). Its scores are its own logits,
+    pooled. Where samples have no ``gt_label``, their labels are the classes in ``gt_sem_seg``, without background (a
+    first class whose name begins so) and what is ignored. There is no extra supervision: the masks are in use already.
+
     Args:
         loss: arguments of ``GAINLoss``.
-        gain: arguments of ``GAIN``, such as ``target_layer``, ``score_layer`` and ``scorer``.
+        gain: arguments of ``GAIN``, such as ``target_layer``, ``score_layer`` and ``scorer``. For a segmentor
+            ``one_class`` is True unless given: a street scene has a dozen classes.
         warmup: iterations of plain training to begin with; a frozen scorer is a copy of the host as these leave it.
         ramp: iterations after the warm-up in which alpha grows linearly to its value.
 
@@ -40,8 +46,9 @@ class GAINHook(Hook):
     ) -> None:
         self._loss = GAINLoss(**(loss or {}))
         self._alpha = self._loss.alpha
-        self._options = {'score_kwargs': {'mode': 'tensor'}, **(gain or {})}
+        self._options = gain or {}
         inspect.signature(GAIN).bind(nn.Identity(), **self._options)  # a wrong name fails here, not after hours
+        self._wants_masks = bool((loss or {}).get('ext_weight'))
         self._warmup = warmup
         self._ramp = ramp
         self._guided = False
@@ -56,7 +63,12 @@ class GAINHook(Hook):
         host = runner.model.module if is_model_wrapper(runner.model) else runner.model
         if getattr(host, 'mix', None):
             raise ValueError('maps of mixed images have no tags: remove mix= from the model, or this hook')
-        self.gain = GAIN(host, self._loss, **self._options)
+        self._segmentor = is_segmentor(host)
+        if self._segmentor and self._wants_masks:
+            raise ValueError('the masks of a segmentor are its own labels already: remove ext_weight= from loss')
+        options = segmentor_options(host) if self._segmentor else {}
+        self.gain = GAIN(host, self._loss, **{'score_kwargs': {'mode': 'tensor'}, **options, **self._options})
+        self._no_tags = no_tags(host, runner.train_loop.dataloader.dataset) if self._segmentor else None
         if self.gain.judge is not None and runner.iter > self._warmup:
             if self._saved_judge is None:
                 raise ValueError(
@@ -103,8 +115,9 @@ class GAINHook(Hook):
         call = bound_arguments(host, args, kwargs)
         if not self._guided or call.get('mode') != 'loss' or output is None:
             return None
-        features, scores = self._recorder[self.gain.target_layer], self._recorder[self.gain.score_layer]
+        features, scores = self.gain.read(self._recorder)
         samples = call['data_samples']
-        masks = masks_of(samples, call['inputs'].shape[-2:]) if self._loss.ext_weight else None
-        labels = multi_hot(samples, scores.shape[1])
+        take_masks = self._loss.ext_weight and not self._segmentor
+        masks = masks_of(samples, call['inputs'].shape[-2:]) if take_masks else None
+        labels = multi_hot(samples, scores.shape[1], self._no_tags)
         return {**output, **self.gain.guide(call['inputs'], labels, features, scores, masks)}

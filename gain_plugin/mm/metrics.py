@@ -9,21 +9,25 @@ from mmengine.evaluator import BaseMetric
 from mmengine.registry import METRICS
 
 from gain_plugin.mm.samples import maps_and_truth
+from gain_plugin.pooling import pool_logits
 from gain_plugin.seeds import seed_confusion, seed_scores
 
 
 @METRICS.register_module()
 class MultiLabelAP(BaseMetric):
-    """How well ``pred_scores`` rank, in per cent.
+    """How well ``pred_scores``, or the pooled ``seg_logits`` of a segmentor, rank, in per cent.
 
     ``mAP``, the mean over classes of the average precision (scikit-learn's; a class that no image has is left out),
     ``AP_<class>``, and ``top1``, the share of images whose highest score is a class they have.
     """
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
-        """Collect each sample's ``pred_scores`` (K,) and ``gt_label`` (n,)."""
+        """Collect each sample's ``pred_scores`` (K,), or ``seg_logits`` (K, H, W), and ``gt_label`` (n,)."""
         for sample in data_samples:
-            scores = torch.as_tensor(sample['pred_scores']).cpu().numpy()
+            if 'pred_scores' in sample:
+                scores = torch.as_tensor(sample['pred_scores']).cpu().numpy()
+            else:
+                scores = pool_logits(sample['seg_logits']['data'][None])[0].cpu().numpy()
             truth = np.zeros(len(scores), bool)
             truth[np.asarray(sample['gt_label'], dtype=int)] = True
             self.results.append((scores, truth))

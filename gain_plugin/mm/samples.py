@@ -1,7 +1,7 @@
 """What data samples say of their images, as tensors."""
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import torch
@@ -9,15 +9,22 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
 
-def multi_hot(samples: Sequence[BaseDataElement], num_classes: int) -> Tensor:
-    """(N, K) bool on the CPU from each sample's ``gt_label``, the indices (n,) of its image-level labels."""
+def multi_hot(samples: Sequence[BaseDataElement], num_classes: int, no_tags: Collection[int] | None = None) -> Tensor:
+    """(N, K) bool on the CPU from each sample's ``gt_label``, the indices (n,) of its image-level labels.
+
+    With ``no_tags``, a sample that has no ``gt_label`` is labelled with the values in its ``gt_sem_seg`` but these.
+    """
     labels = torch.zeros(len(samples), num_classes, dtype=torch.bool)
     for row, sample in zip(labels, samples, strict=True):
-        if 'gt_label' not in sample:
+        if 'gt_label' in sample:
+            index = torch.as_tensor(sample.gt_label, dtype=torch.long)
+        elif no_tags is not None and 'gt_sem_seg' in sample:
+            values = sample.gt_sem_seg.data.unique().tolist()
+            index = torch.tensor([value for value in values if value not in no_tags], dtype=torch.long)
+        else:
             raise ValueError(
                 f"no gt_label in the sample of {sample.get('img_path')}: add it to the pipeline's meta_keys"
             )
-        index = torch.as_tensor(sample.gt_label, dtype=torch.long)
         if index.numel() and not 0 <= int(index.min()) <= int(index.max()) < num_classes:
             raise ValueError(
                 f'labels {index.tolist()} of {sample.get("img_path")} are not all below {num_classes} classes'

@@ -1,0 +1,3 @@
+_base_ = 'fcn_r18.py'
+
+model = dict(backbone=dict(depth=50), decode_head=dict(in_channels=2048))

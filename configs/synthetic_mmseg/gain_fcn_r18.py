@@ -1,0 +1,3 @@
+_base_ = 'fcn_r18.py'
+
+custom_hooks = [dict(type='GAINHook', loss=dict(alpha=1.0), warmup=200, ramp=100)]
