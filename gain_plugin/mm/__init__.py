@@ -4,13 +4,17 @@ from gain_plugin.mm.attention_hook import AttentionHook
 from gain_plugin.mm.classifier import MultiLabelClassifier, tf_efficientnet_lite0
 from gain_plugin.mm.dataset import FillBoxes, Sign, SyntheticDataset, VOCTagsDataset
 from gain_plugin.mm.hook import GAINHook
+from gain_plugin.mm.label_files import LabelRule
 from gain_plugin.mm.localization import Localization
 from gain_plugin.mm.metrics import MultiLabelAP, SeedIoU
+from gain_plugin.mm.pseudo_labels import LabelReport, make_pseudo_labels
 
 __all__ = [
     'AttentionHook',
     'FillBoxes',
     'GAINHook',
+    'LabelReport',
+    'LabelRule',
     'Localization',
     'MultiLabelAP',
     'MultiLabelClassifier',
@@ -18,5 +22,6 @@ __all__ = [
     'Sign',
     'SyntheticDataset',
     'VOCTagsDataset',
+    'make_pseudo_labels',
     'tf_efficientnet_lite0',
 ]

@@ -28,7 +28,7 @@ class VOCTagsDataset(BaseDataset):
 
     A sample has ``img`` (H, W, 3) uint8 RGB, ``gt_label`` (n,) class indices and, where masks are read, ``gt_seg_map``
     (H, W) uint8: 0 background, c + 1 for class c, 255 unknown. Whatever ``classes`` leaves out is background. Each
-    file is decoded once and kept in memory, in each process that loads.
+    file is decoded once and kept in memory, in each process that loads, but for ``test_mode``.
 
     Args:
         data_root: folder that ``ann_file``, ``data_prefix``, ``mask_list`` and, unless absolute, ``tags_file`` are in.
@@ -47,7 +47,8 @@ class VOCTagsDataset(BaseDataset):
     Raises:
         FileNotFoundError: a list, tags file, image or mask that is not there.
         ValueError: an empty list, a class without a name among ``mask_classes``, an id without a row in the tags file,
-            and, when it is loaded, an image that cannot be read or a mask of another size.
+            and, when it is loaded, an image that cannot be read, a mask of another size or with a value that is neither
+            0, 255 nor the number of one of ``mask_classes``.
 
     """
 
@@ -69,6 +70,7 @@ class VOCTagsDataset(BaseDataset):
             raise ValueError(f'classes {unknown} are not among mask_classes {list(mask_classes)}')
         self._tags_file = tags_file
         self._masks = masks
+        self._mask_classes = len(mask_classes)
         self._cache: dict[int, tuple[np.ndarray, np.ndarray | None]] = {}
         self._values = np.zeros(256, np.uint8)  # mask value -> ours
         self._values[UNKNOWN] = UNKNOWN
@@ -99,7 +101,7 @@ class VOCTagsDataset(BaseDataset):
                 if not path.is_file():
                     raise FileNotFoundError(f'{path}, which {self.ann_file} lists, is not there')
             if tags is None:
-                present = np.unique(self._values[_read_image(mask, 'P')])
+                present = np.unique(self._read_mask(mask))
                 label = [int(value) - 1 for value in present if value not in (0, UNKNOWN)]
             elif name in tags:
                 label = [index for index, cls in enumerate(self.metainfo['classes']) if cls in tags[name]]
@@ -111,13 +113,27 @@ class VOCTagsDataset(BaseDataset):
     def prepare_data(self, idx: int) -> dict[str, Any]:
         """The sample after the pipeline."""
         info = self.get_data_info(idx)
-        if idx not in self._cache:
-            self._cache[idx] = self._decode(info)
-        image, mask = self._cache[idx]
+        image, mask = self._cache[idx] if idx in self._cache else self._decode(info)
+        if not self.test_mode:
+            self._cache[idx] = image, mask
         info.update(img=image, img_shape=image.shape[:2], ori_shape=image.shape[:2], seg_fields=[])
         if mask is not None:
             info.update(gt_seg_map=mask, seg_fields=['gt_seg_map'])
         return self.pipeline(info)
+
+    def check_masks(self) -> None:
+        """Read every mask, to find a wrong one before hours of work."""
+        for index in range(len(self)):
+            path = self.get_data_info(index)['seg_map_path']
+            if path is not None:
+                self._read_mask(Path(path))
+
+    def _read_mask(self, path: Path) -> np.ndarray:
+        mask = _read_image(path, 'P')
+        wrong = [int(value) for value in np.unique(mask) if self._mask_classes < value < UNKNOWN]
+        if wrong:
+            raise ValueError(f'{path} has the values {wrong}, beyond 255 and its {self._mask_classes} classes')
+        return self._values[mask]
 
     def _decode(self, info: dict[str, Any]) -> tuple[np.ndarray, np.ndarray | None]:
         image = _read_image(Path(info['img_path']), 'RGB')
@@ -125,7 +141,7 @@ class VOCTagsDataset(BaseDataset):
             return image, None
         if info['seg_map_path'] is None:
             return image, np.full(image.shape[:2], UNKNOWN, np.uint8)
-        mask = self._values[_read_image(Path(info['seg_map_path']), 'P')]
+        mask = self._read_mask(Path(info['seg_map_path']))
         if mask.shape != image.shape[:2]:
             raise ValueError(f'{info["seg_map_path"]} is {mask.shape}, its image {image.shape[:2]}: they must agree')
         return image, mask
