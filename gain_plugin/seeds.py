@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 SCALES = (1.0, 0.5, 1.5, 2.0)
+UNDECIDED = 255
 
 
 class SeedScores(NamedTuple):
@@ -153,7 +154,7 @@ def pseudo_labels(sure: Tensor, possible: Tensor, classes: Tensor) -> Tensor:
     """
     values = torch.cat([classes.new_zeros(1), classes + 1])
     undecided = (sure == 0) & (possible > 0)
-    return torch.where(undecided, 255, values[sure]).to(torch.uint8)
+    return torch.where(undecided, UNDECIDED, values[sure]).to(torch.uint8)
 
 
 def _resize(images: Tensor, size: Sequence[int]) -> Tensor:

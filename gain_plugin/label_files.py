@@ -12,8 +12,7 @@ import torch
 from PIL import Image
 
 from gain_plugin.crf import crf_labels
-from gain_plugin.mm.dataset import UNKNOWN
-from gain_plugin.seeds import pseudo_labels, seed_confusion, seed_cues
+from gain_plugin.seeds import UNDECIDED, pseudo_labels, seed_confusion, seed_cues
 
 
 class LabelRule(NamedTuple):
@@ -70,20 +69,21 @@ class LabelCounts(NamedTuple):
 
 def run_tasks(tasks: Iterable[LabelTask | Outcome], workers: int) -> Iterator[Outcome]:
     """The outcome of every task, in any order; no more than two tasks a worker are held at a time."""
-    # a process that is forked from one with threads may hang, so these begin afresh
-    pool = ProcessPoolExecutor(max(1, workers), get_context('spawn'), torch.set_num_threads, (1,)) if workers else None
+    if not workers:
+        yield from (task if isinstance(task, Outcome) else write_labels(task) for task in tasks)
+        return
     pending: set[Future[Outcome]] = set()
-    for task in tasks:
-        if isinstance(task, Outcome) or pool is None:
-            yield task if isinstance(task, Outcome) else write_labels(task)
-            continue
-        pending.add(pool.submit(write_labels, task))
-        if len(pending) >= 2 * workers:
-            done, pending = wait(pending, return_when=FIRST_COMPLETED)
-            yield from (future.result() for future in done)
-    yield from (future.result() for future in pending)
-    if pool is not None:
-        pool.shutdown()
+    # a process forked from one with threads may hang, so these begin afresh
+    with ProcessPoolExecutor(workers, get_context('spawn'), torch.set_num_threads, (1,)) as pool:
+        for task in tasks:
+            if isinstance(task, Outcome):
+                yield task
+                continue
+            pending.add(pool.submit(write_labels, task))
+            if len(pending) >= 2 * workers:
+                done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                yield from (future.result() for future in done)
+        yield from (future.result() for future in pending)
 
 
 def write_labels(task: LabelTask) -> Outcome:
@@ -133,7 +133,7 @@ def count_pixels(task: LabelTask, labels: np.ndarray) -> LabelCounts:
     seeds = seed_confusion(
         torch.from_numpy(task.maps), torch.from_numpy(task.classes), truth, thresholds, task.num_classes
     )
-    columns = torch.from_numpy(np.where(labels == UNKNOWN, size, labels).astype(np.int64))
+    columns = torch.from_numpy(np.where(labels == UNDECIDED, size, labels).astype(np.int64))
     known = truth < size
     flat = truth[known].long() * (size + 1) + columns[known]
     return LabelCounts(seeds.numpy(), flat.bincount(minlength=size * (size + 1)).view(size, size + 1).numpy())
