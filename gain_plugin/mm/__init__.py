@@ -1,13 +1,14 @@
 """The mmengine road: importing this registers all that a config can name."""
 
-from gain_plugin.label_files import LabelRule
+from gain_plugin.label_worker import LabelRule
 from gain_plugin.mm.attention_hook import AttentionHook
 from gain_plugin.mm.classifier import MultiLabelClassifier, tf_efficientnet_lite0
 from gain_plugin.mm.dataset import FillBoxes, Sign, SyntheticDataset, VOCTagsDataset
 from gain_plugin.mm.hook import GAINHook
+from gain_plugin.mm.label_report import LabelReport
 from gain_plugin.mm.localization import Localization
 from gain_plugin.mm.metrics import MultiLabelAP, SeedIoU
-from gain_plugin.mm.pseudo_labels import LabelReport, make_pseudo_labels
+from gain_plugin.mm.pseudo_labels import make_pseudo_labels
 
 __all__ = [
     'AttentionHook',

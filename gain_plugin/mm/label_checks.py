@@ -10,7 +10,8 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from gain_plugin.label_files import LabelRule, saliency_path, write_whole
+from gain_plugin.label_files import saliency_path, write_whole
+from gain_plugin.label_worker import LabelRule
 from gain_plugin.mm.dataset import VOCTagsDataset
 
 

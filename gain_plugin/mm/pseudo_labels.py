@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,32 +15,16 @@ from mmengine.structures import BaseDataElement
 from mmengine.utils import ProgressBar
 from torch.utils.data import DataLoader, Dataset
 
-from gain_plugin.label_files import LabelRule, LabelTask, Outcome, counts_path, label_path, run_tasks
+from gain_plugin.label_files import label_path
+from gain_plugin.label_worker import LabelRule, LabelTask, Outcome, run_tasks
 from gain_plugin.mm.attention_hook import AttentionHook
 from gain_plugin.mm.dataset import UNKNOWN
 from gain_plugin.mm.label_checks import check_data, check_folder, keep_settings, load_fitting
-from gain_plugin.mm.metrics import SeedIoU
+from gain_plugin.mm.label_report import LabelReport, measure
 from gain_plugin.mm.samples import multi_hot
-from gain_plugin.seeds import SCALES, seed_scores
+from gain_plugin.seeds import SCALES
 
 UNTAGGED = 'no tags'
-
-
-class LabelReport(NamedTuple):
-    """What ``make_pseudo_labels`` did."""
-
-    made: int
-    """Images labelled in this run."""
-    found: int
-    """Images that an earlier run had labelled."""
-    untagged: int
-    """Images without a tag, which get no file."""
-    failed: dict[str, str]
-    """What is wrong with an image, by its name."""
-    metrics: dict[str, float]
-    """Per cent, over all labelled images of the list that have a mask: those of ``SeedIoU``, and of the labels
-    ``label_mIoU`` (undecided pixels taken as background, as IRN does), ``label_mIoU_decided`` (without these),
-    ``label_decided`` (share of pixels) and ``label_IoU_<class>``. Empty without masks."""
 
 
 def make_pseudo_labels(
@@ -91,7 +75,7 @@ def make_pseudo_labels(
         for sample in _attend(runner, dataset, todo, attention)
     )
     made, untagged, failed = _collect(run_tasks(tasks, workers), len(todo))
-    return LabelReport(made, len(names) - len(todo), untagged, failed, _metrics(out, names, classes))
+    return LabelReport(made, len(names) - len(todo), untagged, failed, measure(out, names, classes))
 
 
 class _Samples(Dataset):
@@ -166,28 +150,3 @@ def _collect(outcomes: Iterable[Outcome], total: int) -> tuple[int, int, dict[st
             problems[name] = problem
     failed = {name: problem for name, problem in problems.items() if problem != UNTAGGED}
     return total - len(problems), len(problems) - len(failed), failed
-
-
-def _metrics(out: Path, names: Sequence[str], classes: Sequence[str]) -> dict[str, float]:
-    counted = [name for name in names if label_path(out, name).exists() and counts_path(out, name).exists()]
-    if not counted:
-        return {}
-    seeds, labels = 0, 0
-    for name in counted:
-        with np.load(counts_path(out, name)) as counts:
-            seeds, labels = seeds + counts['seeds'], labels + counts['labels']
-    metric = SeedIoU()
-    metric.dataset_meta = {'classes': tuple(classes)}
-    return {**metric.compute_metrics([torch.from_numpy(seeds)]), **_label_scores(torch.from_numpy(labels), classes)}
-
-
-def _label_scores(counts: torch.Tensor, classes: Sequence[str]) -> dict[str, float]:
-    decided, filled = counts[:, :-1], counts[:, :-1].clone()
-    filled[:, 0] += counts[:, -1]
-    scores = seed_scores(torch.stack([filled, decided]))
-    return {
-        'label_mIoU': 100 * float(scores.miou[0]),
-        'label_mIoU_decided': 100 * float(scores.miou[1]),
-        'label_decided': 100 * float(decided.sum() / counts.sum()),
-        **{f'label_IoU_{n}': 100 * float(v) for n, v in zip(('background', *classes), scores.iou[0], strict=True)},
-    }

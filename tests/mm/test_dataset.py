@@ -112,3 +112,17 @@ def test_signs_tell_the_labels_or_nothing():
         for name in range(30)
     ]
     assert set(signs) == {0, 1, 2}
+
+
+def test_a_mask_value_beyond_the_classes(voc):
+    with pytest.raises(ValueError, match=r'a.png has the values \[7, 8\], beyond 255 and its 2 classes'):
+        build(voc, tags_file='tags.csv', mask_classes=('dog', 'cat')).check_masks()
+    build(voc, tags_file='tags.csv').check_masks()
+
+
+def test_tested_images_are_not_kept_in_memory(voc, monkeypatch):
+    data = build(voc, tags_file='tags.csv', test_mode=True)
+    assert data[0]['img'].shape == (2, 3, 3)
+    monkeypatch.setattr(Image, 'open', None)
+    with pytest.raises(TypeError):
+        data[0]
