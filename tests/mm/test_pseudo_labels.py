@@ -36,25 +36,20 @@ def voc(tmp_path):
 
 @pytest.fixture
 def cfg(voc):
-    model = dict(
-        type='MultiLabelClassifier',
-        network=dict(type='gain_plugin.synthetic.small_classifier', num_classes=2),
-        data_preprocessor=dict(type='SegDataPreProcessor', mean=[127.5] * 3, std=[64.0] * 3, size=(32, 40)),
-    )
-    dataset = dict(
-        type='VOCTagsDataset',
-        data_root=str(voc),
-        ann_file='list.txt',
-        tags_file='tags.csv',
-        masks='masked.txt',
-        classes=CLASSES,
-        mask_classes=CLASSES,
-        pipeline=[dict(type='PackSegInputs', meta_keys=('img_path', 'ori_shape', 'img_shape', 'gt_label'))],
-        test_mode=True,
-    )
-    attention = dict(type='AttentionHook', num_classes=2, target_layer='network.features', score_layer='network')
-    cfg = Config(dict(default_scope='mmseg', model=model, test_dataloader=dict(dataset=dataset), test_cfg=dict()))
-    cfg.merge_from_dict(dict(test_evaluator=[], custom_hooks=[dict(**attention, scales=(1.0, 2.0), flip=True)]))
+    cfg = Config.fromfile('configs/synthetic/plain.py')
+    cfg.model.network.num_classes = 2
+    cfg.default_hooks.attention.update(num_classes=2, scales=(1.0, 2.0), flip=True)
+    cfg.test_dataloader.dataset = {
+        'type': 'VOCTagsDataset',
+        'data_root': str(voc),
+        'ann_file': 'list.txt',
+        'tags_file': 'tags.csv',
+        'masks': 'masked.txt',
+        'classes': CLASSES,
+        'mask_classes': CLASSES,
+        'pipeline': [{'type': 'PackSegInputs', 'meta_keys': cfg.meta_keys}],
+        'test_mode': True,
+    }
     return cfg
 
 
@@ -111,10 +106,10 @@ def test_other_settings_are_refused(cfg, checkpoint, voc):
     make_pseudo_labels(cfg, checkpoint, voc / 'out', workers=0)
     with pytest.raises(ValueError, match=r'labels of other settings \(foreground, see settings.json\)'):
         make_pseudo_labels(cfg, checkpoint, voc / 'out', LabelRule(foreground=0.4), workers=0)
-    cfg.custom_hooks[0].flip = False
+    cfg.default_hooks.attention.flip = False
     with pytest.raises(ValueError, match=r'other settings \(attention,'):
         make_pseudo_labels(cfg, checkpoint, voc / 'out', workers=0)
-    cfg.custom_hooks[0].flip = True
+    cfg.default_hooks.attention.flip = True
     torch.save({'state_dict': MODELS.build(cfg.model).state_dict()}, checkpoint)
     with pytest.raises(ValueError, match=r'other settings \(checkpoint,'):
         make_pseudo_labels(cfg, checkpoint, voc / 'out', workers=0)
