@@ -36,13 +36,14 @@ class VOCTagsDataset(BaseDataset):
         classes: the classes to learn, in the order of the scores.
         tags_file: CSV with the columns ``id`` and ``labels`` (class names with blanks between). Without it the labels
             are the classes in the masks.
-        masks: whose masks are read into samples: ``'all'``, ``'none'``, or a list file of ids; the masks of other
-            images are unknown all over.
+        masks: whose masks are read into samples: ``'all'``, ``'none'``, ``'found'`` (those that are there, as of
+            pseudo labels), or a list file of ids; the masks of other images are unknown all over.
         mask_classes: names of the mask values 1, 2, ...
         data_prefix: folders of images (``img_path``, .jpg) and masks (``seg_map_path``, .png).
         pipeline: transforms.
         test_mode: as in mmengine.
         indices: as in mmengine: the first so many, or a list of positions.
+        background: name the background first in ``metainfo['classes']``, as mmseg's metrics of segmenters need.
 
     Raises:
         FileNotFoundError: a list, tags file, image or mask that is not there.
@@ -64,12 +65,14 @@ class VOCTagsDataset(BaseDataset):
         pipeline: Sequence[dict | Callable] = (),
         test_mode: bool = False,
         indices: int | Sequence[int] | None = None,
+        background: bool = False,
     ) -> None:
         unknown = [name for name in classes if name not in mask_classes]
         if unknown:
             raise ValueError(f'classes {unknown} are not among mask_classes {list(mask_classes)}')
         self._tags_file = tags_file
         self._masks = masks
+        self._classes = tuple(classes)
         self._mask_classes = len(mask_classes)
         self._cache: dict[int, tuple[np.ndarray, np.ndarray | None]] = {}
         self._values = np.zeros(256, np.uint8)  # mask value -> ours
@@ -78,7 +81,7 @@ class VOCTagsDataset(BaseDataset):
             self._values[list(mask_classes).index(name) + 1] = index + 1
         super().__init__(
             ann_file,
-            {'classes': tuple(classes)},
+            {'classes': (('background', *classes) if background else tuple(classes))},
             data_root,
             data_prefix or {'img_path': 'JPEGImages', 'seg_map_path': 'SegmentationClassAug'},
             indices=indices,
@@ -91,12 +94,12 @@ class VOCTagsDataset(BaseDataset):
         ids = _read_list(Path(self.ann_file))
         root = Path(self.data_root)
         tags = None if self._tags_file is None else _read_tags(root / self._tags_file)
-        masked = set(_read_list(root / self._masks)) if self._masks not in ('all', 'none') else set(ids)
+        masked = set(_read_list(root / self._masks)) if self._masks not in ('all', 'none', 'found') else set(ids)
         samples = []
         for name in ids:
             image = Path(self.data_prefix['img_path']) / f'{name}.jpg'
             mask = Path(self.data_prefix['seg_map_path']) / f'{name}.png'
-            has_mask = self._masks != 'none' and name in masked
+            has_mask = mask.is_file() if self._masks == 'found' else self._masks != 'none' and name in masked
             for path in [image, *([mask] if has_mask or tags is None else [])]:
                 if not path.is_file():
                     raise FileNotFoundError(f'{path}, which {self.ann_file} lists, is not there')
@@ -104,7 +107,7 @@ class VOCTagsDataset(BaseDataset):
                 present = np.unique(self._read_mask(mask))
                 label = [int(value) - 1 for value in present if value not in (0, UNKNOWN)]
             elif name in tags:
-                label = [index for index, cls in enumerate(self.metainfo['classes']) if cls in tags[name]]
+                label = [index for index, cls in enumerate(self._classes) if cls in tags[name]]
             else:
                 raise ValueError(f'{self._tags_file} has no row for the image {name} of {self.ann_file}')
             samples.append({'img_path': str(image), 'seg_map_path': str(mask) if has_mask else None, 'gt_label': label})
