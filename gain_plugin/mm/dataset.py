@@ -47,8 +47,8 @@ class VOCTagsDataset(BaseDataset):
 
     Raises:
         FileNotFoundError: a list, tags file, image or mask that is not there.
-        ValueError: an empty list, a class without a name among ``mask_classes``, an id without a row in the tags file,
-            and, when it is loaded, an image that cannot be read, a mask of another size or with a value that is neither
+        ValueError: an empty list, a class without a name among ``mask_classes``, an id without a row in the tags
+            file, none of the masks found, and, when it is loaded, an image that cannot be read, a mask of another size or with a value that is neither
             0, 255 nor the number of one of ``mask_classes``.
 
     """
@@ -111,6 +111,8 @@ class VOCTagsDataset(BaseDataset):
             else:
                 raise ValueError(f'{self._tags_file} has no row for the image {name} of {self.ann_file}')
             samples.append({'img_path': str(image), 'seg_map_path': str(mask) if has_mask else None, 'gt_label': label})
+        if self._masks == 'found' and not any(sample['seg_map_path'] for sample in samples):
+            raise ValueError(f'no mask of {self.ann_file} is in {self.data_prefix["seg_map_path"]}')
         return samples
 
     def prepare_data(self, idx: int) -> dict[str, Any]:

@@ -126,3 +126,13 @@ def test_tested_images_are_not_kept_in_memory(voc, monkeypatch):
     monkeypatch.setattr(Image, 'open', None)
     with pytest.raises(TypeError):
         data[0]
+
+
+def test_masks_that_are_found(voc):
+    (voc / 'SegmentationClassAug' / 'a.png').unlink()
+    data = build(voc, tags_file='tags.csv', masks='found', background=True)
+    assert (data[0]['gt_seg_map'] == 255).all() and (data[1]['gt_seg_map'] == 1).any()
+    assert data.metainfo['classes'] == ('background', 'dog', 'cat') and data[0]['gt_label'] == [1]
+    (voc / 'SegmentationClassAug' / 'b.png').unlink()
+    with pytest.raises(ValueError, match=r'no mask of .*list.txt is in .*SegmentationClassAug'):
+        build(voc, tags_file='tags.csv', masks='found')
