@@ -47,9 +47,9 @@ class VOCTagsDataset(BaseDataset):
 
     Raises:
         FileNotFoundError: a list, tags file, image or mask that is not there.
-        ValueError: an empty list, a class without a name among ``mask_classes``, an id without a row in the tags
-            file, none of the masks found, and, when it is loaded, an image that cannot be read, a mask of another size or with a value that is neither
-            0, 255 nor the number of one of ``mask_classes``.
+        ValueError: an empty list, a class without a name among ``mask_classes``, an id without a row in the tags file,
+            not one mask found, and, when it is loaded, an image that cannot be read, a mask of another size or with a
+            value that is neither 0, 255 nor the number of one of ``mask_classes``.
 
     """
 

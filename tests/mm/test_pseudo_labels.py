@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.registry import MODELS
 from PIL import Image
 
 from gain_plugin.mm import LabelRule, make_pseudo_labels
+from gain_plugin.synthetic import small_classifier
 
 CLASSES = ('cat', 'dog')
 TAGS = {'a': 'cat', 'b': 'cat dog', 'c': '', 'broken': 'dog', 'd': 'dog'}
@@ -54,9 +54,15 @@ def cfg(voc):
 
 
 @pytest.fixture
-def checkpoint(cfg, tmp_path):
-    torch.save({'state_dict': MODELS.build(cfg.model).state_dict(), 'meta': {}}, tmp_path / 'model.pth')
-    return tmp_path / 'model.pth'
+def checkpoint(tmp_path):
+    return save(tmp_path / 'model.pth')
+
+
+def save(path):
+    """Random weights, others each time."""
+    state = small_classifier(2).state_dict()
+    torch.save({'state_dict': {f'network.{name}': value for name, value in state.items()}, 'meta': {}}, path)
+    return path
 
 
 def files(folder):
@@ -110,7 +116,7 @@ def test_other_settings_are_refused(cfg, checkpoint, voc):
     with pytest.raises(ValueError, match=r'other settings \(attention,'):
         make_pseudo_labels(cfg, checkpoint, voc / 'out', workers=0)
     cfg.default_hooks.attention.flip = True
-    torch.save({'state_dict': MODELS.build(cfg.model).state_dict()}, checkpoint)
+    save(checkpoint)
     with pytest.raises(ValueError, match=r'other settings \(checkpoint,'):
         make_pseudo_labels(cfg, checkpoint, voc / 'out', workers=0)
 
