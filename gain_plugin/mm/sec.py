@@ -30,10 +30,10 @@ class SEC(EncoderDecoder):
         masks = masks_of(data_samples, inputs.shape[-2:])
         if masks is None:
             raise ValueError('samples have no gt_sem_seg: SEC needs seeds, as tools/make_pseudo_labels.py makes them')
-        seeds = F.interpolate(masks[:, None].float(), size, mode='nearest-exact')[:, 0].long()
-        wrong = seeds[(seeds >= self.num_classes) & (seeds != 255)]
+        wrong = masks[(masks >= self.num_classes) & (masks != 255)]
         if len(wrong):
             raise ValueError(f'seeds of class {int(wrong[0])}, but the head has num_classes={self.num_classes}')
+        seeds = F.interpolate(masks[:, None].float(), size, mode='nearest-exact')[:, 0].long()
         labels = multi_hot(data_samples, self.num_classes - 1).to(scores.device)
         probabilities = floored_softmax(scores)
         smoothed = CRFSmooth.apply(scores, self._pixels(inputs, size))
