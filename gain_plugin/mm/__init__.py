@@ -1,17 +1,23 @@
-"""The mmengine road: importing this registers all that a config can name."""
+"""The mmengine road: importing this registers all that a config can name, but for ``gain_plugin.mm.sec``."""
 
+from gain_plugin.label_worker import LabelRule
 from gain_plugin.mm.attention_hook import AttentionHook
 from gain_plugin.mm.classifier import MultiLabelClassifier, tf_efficientnet_lite0
 from gain_plugin.mm.dataset import FillBoxes, Sign, SyntheticDataset, VOCTagsDataset
 from gain_plugin.mm.hook import GAINHook
+from gain_plugin.mm.label_report import LabelReport
+from gain_plugin.mm.large_fov import VGG16LargeFOV
 from gain_plugin.mm.localization import Localization
 from gain_plugin.mm.metrics import MultiLabelAP, SeedIoU
+from gain_plugin.mm.pseudo_labels import make_pseudo_labels
 from gain_plugin.mm.tags import TagLoss, TagsAsMask
 
 __all__ = [
     'AttentionHook',
     'FillBoxes',
     'GAINHook',
+    'LabelReport',
+    'LabelRule',
     'Localization',
     'MultiLabelAP',
     'MultiLabelClassifier',
@@ -20,6 +26,8 @@ __all__ = [
     'SyntheticDataset',
     'TagLoss',
     'TagsAsMask',
+    'VGG16LargeFOV',
     'VOCTagsDataset',
+    'make_pseudo_labels',
     'tf_efficientnet_lite0',
 ]

@@ -28,7 +28,7 @@ class VOCTagsDataset(BaseDataset):
 
     A sample has ``img`` (H, W, 3) uint8 RGB, ``gt_label`` (n,) class indices and, where masks are read, ``gt_seg_map``
     (H, W) uint8: 0 background, c + 1 for class c, 255 unknown. Whatever ``classes`` leaves out is background. Each
-    file is decoded once and kept in memory, in each process that loads.
+    file is decoded once and kept in memory, in each process that loads, but for ``test_mode``.
 
     Args:
         data_root: folder that ``ann_file``, ``data_prefix``, ``mask_list`` and, unless absolute, ``tags_file`` are in.
@@ -36,18 +36,20 @@ class VOCTagsDataset(BaseDataset):
         classes: the classes to learn, in the order of the scores.
         tags_file: CSV with the columns ``id`` and ``labels`` (class names with blanks between). Without it the labels
             are the classes in the masks.
-        masks: whose masks are read into samples: ``'all'``, ``'none'``, or a list file of ids; the masks of other
-            images are unknown all over.
+        masks: whose masks are read into samples: ``'all'``, ``'none'``, ``'found'`` (those that are there, as of
+            pseudo labels), or a list file of ids; the masks of other images are unknown all over.
         mask_classes: names of the mask values 1, 2, ...
         data_prefix: folders of images (``img_path``, .jpg) and masks (``seg_map_path``, .png).
         pipeline: transforms.
         test_mode: as in mmengine.
         indices: as in mmengine: the first so many, or a list of positions.
+        background: name the background first in ``metainfo['classes']``, as mmseg's metrics of segmenters need.
 
     Raises:
         FileNotFoundError: a list, tags file, image or mask that is not there.
         ValueError: an empty list, a class without a name among ``mask_classes``, an id without a row in the tags file,
-            and, when it is loaded, an image that cannot be read or a mask of another size.
+            not one mask found, and, when it is loaded, an image that cannot be read, a mask of another size or with a
+            value that is neither 0, 255 nor the number of one of ``mask_classes``.
 
     """
 
@@ -63,12 +65,15 @@ class VOCTagsDataset(BaseDataset):
         pipeline: Sequence[dict | Callable] = (),
         test_mode: bool = False,
         indices: int | Sequence[int] | None = None,
+        background: bool = False,
     ) -> None:
         unknown = [name for name in classes if name not in mask_classes]
         if unknown:
             raise ValueError(f'classes {unknown} are not among mask_classes {list(mask_classes)}')
         self._tags_file = tags_file
         self._masks = masks
+        self._classes = tuple(classes)
+        self._mask_classes = len(mask_classes)
         self._cache: dict[int, tuple[np.ndarray, np.ndarray | None]] = {}
         self._values = np.zeros(256, np.uint8)  # mask value -> ours
         self._values[UNKNOWN] = UNKNOWN
@@ -76,7 +81,7 @@ class VOCTagsDataset(BaseDataset):
             self._values[list(mask_classes).index(name) + 1] = index + 1
         super().__init__(
             ann_file,
-            {'classes': tuple(classes)},
+            {'classes': (('background', *classes) if background else tuple(classes))},
             data_root,
             data_prefix or {'img_path': 'JPEGImages', 'seg_map_path': 'SegmentationClassAug'},
             indices=indices,
@@ -89,35 +94,51 @@ class VOCTagsDataset(BaseDataset):
         ids = _read_list(Path(self.ann_file))
         root = Path(self.data_root)
         tags = None if self._tags_file is None else _read_tags(root / self._tags_file)
-        masked = set(_read_list(root / self._masks)) if self._masks not in ('all', 'none') else set(ids)
+        masked = set(_read_list(root / self._masks)) if self._masks not in ('all', 'none', 'found') else set(ids)
         samples = []
         for name in ids:
             image = Path(self.data_prefix['img_path']) / f'{name}.jpg'
             mask = Path(self.data_prefix['seg_map_path']) / f'{name}.png'
-            has_mask = self._masks != 'none' and name in masked
+            has_mask = mask.is_file() if self._masks == 'found' else self._masks != 'none' and name in masked
             for path in [image, *([mask] if has_mask or tags is None else [])]:
                 if not path.is_file():
                     raise FileNotFoundError(f'{path}, which {self.ann_file} lists, is not there')
             if tags is None:
-                present = np.unique(self._values[_read_image(mask, 'P')])
+                present = np.unique(self._read_mask(mask))
                 label = [int(value) - 1 for value in present if value not in (0, UNKNOWN)]
             elif name in tags:
-                label = [index for index, cls in enumerate(self.metainfo['classes']) if cls in tags[name]]
+                label = [index for index, cls in enumerate(self._classes) if cls in tags[name]]
             else:
                 raise ValueError(f'{self._tags_file} has no row for the image {name} of {self.ann_file}')
             samples.append({'img_path': str(image), 'seg_map_path': str(mask) if has_mask else None, 'gt_label': label})
+        if self._masks == 'found' and not any(sample['seg_map_path'] for sample in samples):
+            raise ValueError(f'no mask of {self.ann_file} is in {self.data_prefix["seg_map_path"]}')
         return samples
 
     def prepare_data(self, idx: int) -> dict[str, Any]:
         """The sample after the pipeline."""
         info = self.get_data_info(idx)
-        if idx not in self._cache:
-            self._cache[idx] = self._decode(info)
-        image, mask = self._cache[idx]
+        image, mask = self._cache[idx] if idx in self._cache else self._decode(info)
+        if not self.test_mode:
+            self._cache[idx] = image, mask
         info.update(img=image, img_shape=image.shape[:2], ori_shape=image.shape[:2], seg_fields=[])
         if mask is not None:
             info.update(gt_seg_map=mask, seg_fields=['gt_seg_map'])
         return self.pipeline(info)
+
+    def check_masks(self) -> None:
+        """Read every mask, to find a wrong one before hours of work."""
+        for index in range(len(self)):
+            path = self.get_data_info(index)['seg_map_path']
+            if path is not None:
+                self._read_mask(Path(path))
+
+    def _read_mask(self, path: Path) -> np.ndarray:
+        mask = _read_image(path, 'P')
+        wrong = [int(value) for value in np.unique(mask) if self._mask_classes < value < UNKNOWN]
+        if wrong:
+            raise ValueError(f'{path} has the values {wrong}, beyond 255 and its {self._mask_classes} classes')
+        return self._values[mask]
 
     def _decode(self, info: dict[str, Any]) -> tuple[np.ndarray, np.ndarray | None]:
         image = _read_image(Path(info['img_path']), 'RGB')
@@ -125,7 +146,7 @@ class VOCTagsDataset(BaseDataset):
             return image, None
         if info['seg_map_path'] is None:
             return image, np.full(image.shape[:2], UNKNOWN, np.uint8)
-        mask = self._values[_read_image(Path(info['seg_map_path']), 'P')]
+        mask = self._read_mask(Path(info['seg_map_path']))
         if mask.shape != image.shape[:2]:
             raise ValueError(f'{info["seg_map_path"]} is {mask.shape}, its image {image.shape[:2]}: they must agree')
         return image, mask

@@ -112,3 +112,27 @@ def test_signs_tell_the_labels_or_nothing():
         for name in range(30)
     ]
     assert set(signs) == {0, 1, 2}
+
+
+def test_a_mask_value_beyond_the_classes(voc):
+    with pytest.raises(ValueError, match=r'a.png has the values \[7, 8\], beyond 255 and its 2 classes'):
+        build(voc, tags_file='tags.csv', mask_classes=('dog', 'cat')).check_masks()
+    build(voc, tags_file='tags.csv').check_masks()
+
+
+def test_tested_images_are_not_kept_in_memory(voc, monkeypatch):
+    data = build(voc, tags_file='tags.csv', test_mode=True)
+    assert data[0]['img'].shape == (2, 3, 3)
+    monkeypatch.setattr(Image, 'open', None)
+    with pytest.raises(TypeError):
+        data[0]
+
+
+def test_masks_that_are_found(voc):
+    (voc / 'SegmentationClassAug' / 'a.png').unlink()
+    data = build(voc, tags_file='tags.csv', masks='found', background=True)
+    assert (data[0]['gt_seg_map'] == 255).all() and (data[1]['gt_seg_map'] == 1).any()
+    assert data.metainfo['classes'] == ('background', 'dog', 'cat') and data[0]['gt_label'] == [1]
+    (voc / 'SegmentationClassAug' / 'b.png').unlink()
+    with pytest.raises(ValueError, match=r'no mask of .*list.txt is in .*SegmentationClassAug'):
+        build(voc, tags_file='tags.csv', masks='found')

@@ -1,0 +1,56 @@
+"""What a run of ``make_pseudo_labels`` did, and how good the labels are."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gain_plugin.label_files import counts_path, label_path
+from gain_plugin.mm.metrics import SeedIoU
+from gain_plugin.seeds import seed_scores
+
+
+class LabelReport(NamedTuple):
+    """What ``make_pseudo_labels`` did."""
+
+    made: int
+    """Images labelled in this run."""
+    found: int
+    """Images that an earlier run had labelled."""
+    untagged: int
+    """Images without a tag, which get no file."""
+    failed: dict[str, str]
+    """What is wrong with an image, by its name."""
+    metrics: dict[str, float]
+    """Per cent, over all labelled images of the list that have a mask: those of ``SeedIoU``, and of the labels
+    ``label_mIoU`` (undecided pixels taken as background, as IRN does), ``label_mIoU_decided`` (without these),
+    ``label_decided`` (share of pixels) and ``label_IoU_<class>``. Empty without masks."""
+
+
+def measure(out: Path, names: Sequence[str], classes: Sequence[str]) -> dict[str, float]:
+    """``LabelReport.metrics`` from the counts of the images that have labels and a mask."""
+    counted = [name for name in names if label_path(out, name).exists() and counts_path(out, name).exists()]
+    if not counted:
+        return {}
+    seeds, labels = 0, 0
+    for name in counted:
+        with np.load(counts_path(out, name)) as counts:
+            seeds, labels = seeds + counts['seeds'], labels + counts['labels']
+    metric = SeedIoU()
+    metric.dataset_meta = {'classes': tuple(classes)}
+    return {**metric.compute_metrics([torch.from_numpy(seeds)]), **_label_scores(torch.from_numpy(labels), classes)}
+
+
+def _label_scores(counts: Tensor, classes: Sequence[str]) -> dict[str, float]:
+    decided, filled = counts[:, :-1], counts[:, :-1].clone()
+    filled[:, 0] += counts[:, -1]
+    scores = seed_scores(torch.stack([filled, decided]))
+    return {
+        'label_mIoU': 100 * float(scores.miou[0]),
+        'label_mIoU_decided': 100 * float(scores.miou[1]),
+        'label_decided': 100 * float(decided.sum() / counts.sum()),
+        **{f'label_IoU_{n}': 100 * float(v) for n, v in zip(('background', *classes), scores.iou[0], strict=True)},
+    }

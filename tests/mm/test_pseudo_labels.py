@@ -1,0 +1,160 @@
+import json
+import runpy
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from mmengine.config import Config
+from PIL import Image
+
+from gain_plugin.mm import LabelRule, make_pseudo_labels
+from gain_plugin.synthetic import small_classifier
+
+CLASSES = ('cat', 'dog')
+TAGS = {'a': 'cat', 'b': 'cat dog', 'c': '', 'broken': 'dog', 'd': 'dog'}
+
+
+@pytest.fixture
+def voc(tmp_path):
+    """Noise; c has no tags, broken no pixels, d no mask."""
+    random = np.random.default_rng(0)
+    for folder in ('JPEGImages', 'SegmentationClassAug'):
+        (tmp_path / folder).mkdir()
+    for name in TAGS:
+        image = random.integers(0, 256, (4, 5, 3), dtype=np.uint8)
+        Image.fromarray(image).resize((40, 32)).save(tmp_path / 'JPEGImages' / f'{name}.jpg')
+        mask = Image.fromarray(random.integers(0, 3, (4, 5), dtype=np.uint8)).resize((40, 32), Image.Resampling.NEAREST)
+        mask.putpalette([0] * 768)
+        mask.save(tmp_path / 'SegmentationClassAug' / f'{name}.png')
+    (tmp_path / 'JPEGImages' / 'broken.jpg').write_bytes(b'no image')
+    (tmp_path / 'list.txt').write_text('\n'.join(TAGS))
+    (tmp_path / 'masked.txt').write_text('a\nb\nc\nbroken')
+    (tmp_path / 'tags.csv').write_text('id,labels\n' + ''.join(f'{name},{tags}\n' for name, tags in TAGS.items()))
+    return tmp_path
+
+
+@pytest.fixture
+def cfg(voc):
+    cfg = Config.fromfile('configs/synthetic/plain.py')
+    cfg.model.network.num_classes = 2
+    cfg.default_hooks.attention.update(num_classes=2, scales=(1.0, 2.0), flip=True)
+    cfg.test_dataloader.dataset = {
+        'type': 'VOCTagsDataset',
+        'data_root': str(voc),
+        'ann_file': 'list.txt',
+        'tags_file': 'tags.csv',
+        'masks': 'masked.txt',
+        'classes': CLASSES,
+        'mask_classes': CLASSES,
+        'pipeline': [{'type': 'PackSegInputs', 'meta_keys': cfg.meta_keys}],
+        'test_mode': True,
+    }
+    return cfg
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    return save(tmp_path / 'model.pth')
+
+
+def save(path):
+    """Random weights, others each time."""
+    state = small_classifier(2).state_dict()
+    torch.save({'state_dict': {f'network.{name}': value for name, value in state.items()}, 'meta': {}}, path)
+    return path
+
+
+def files(folder):
+    return {path.name: path.read_bytes() for path in folder.glob('*.png')}
+
+
+def test_one_file_for_each_tagged_image(cfg, checkpoint, voc):
+    report = make_pseudo_labels(cfg, checkpoint, voc / 'out', LabelRule(0.5, 0.2), workers=0)
+    assert (report.made, report.found, report.untagged) == (3, 0, 1)
+    assert list(report.failed) == ['broken'] and 'broken.jpg' in report.failed['broken']
+    labels = {path.stem: np.asarray(Image.open(path)) for path in (voc / 'out').glob('*.png')}
+    assert {name: set(np.unique(label)) for name, label in labels.items()} == {
+        'a': {0, 1, 255},
+        'b': {0, 1, 2, 255},
+        'd': {0, 2, 255},
+    }
+    truth, label = (
+        np.stack([np.asarray(Image.open(folder / f'{name}.png')) for name in 'ab'])
+        for folder in (voc / 'SegmentationClassAug', voc / 'out')
+    )
+    filled = np.where(label == 255, 0, label)
+    iou = [((truth == c) & (filled == c)).sum() / ((truth == c) | (filled == c)).sum() for c in range(3)]
+    assert report.metrics['label_mIoU'] == pytest.approx(100 * np.mean(iou))
+    assert report.metrics['label_IoU_dog'] == pytest.approx(100 * iou[2])
+    assert report.metrics['label_decided'] == pytest.approx(100 * (label != 255).mean())
+    assert 0 < report.metrics['seed_mIoU'] < 100
+
+
+def test_a_second_run_makes_what_is_missing_and_the_same(cfg, checkpoint, voc):
+    """As after a kill: one image without its file, a half-written one, and one whose counts alone were written."""
+    (voc / 'JPEGImages' / 'broken.jpg').unlink()
+    shutil.copy(voc / 'JPEGImages' / 'd.jpg', voc / 'JPEGImages' / 'broken.jpg')
+    out = voc / 'out'
+    whole = make_pseudo_labels(cfg, checkpoint, out, workers=0)
+    before = files(out)
+    (out / 'a.png').unlink()
+    (out / 'counts' / 'a.npz').unlink()
+    (out / '.b.png.part').write_bytes((out / 'b.png').read_bytes()[:30])
+    (out / 'b.png').unlink()
+    again = make_pseudo_labels(cfg, checkpoint, out, workers=0)
+    assert (whole.made, again.made, again.found) == (4, 2, 2)
+    assert files(out) == before and not list(out.glob('.*'))
+    assert again.metrics == whole.metrics
+
+
+def test_other_settings_are_refused(cfg, checkpoint, voc):
+    make_pseudo_labels(cfg, checkpoint, voc / 'out', workers=0)
+    with pytest.raises(ValueError, match=r'labels of other settings \(foreground, see settings.json\)'):
+        make_pseudo_labels(cfg, checkpoint, voc / 'out', LabelRule(foreground=0.4), workers=0)
+    cfg.default_hooks.attention.flip = False
+    with pytest.raises(ValueError, match=r'other settings \(attention,'):
+        make_pseudo_labels(cfg, checkpoint, voc / 'out', workers=0)
+    cfg.default_hooks.attention.flip = True
+    save(checkpoint)
+    with pytest.raises(ValueError, match=r'other settings \(checkpoint,'):
+        make_pseudo_labels(cfg, checkpoint, voc / 'out', workers=0)
+
+
+def test_wrong_inputs_stop_before_the_first_image(cfg, checkpoint, voc):
+    def fails(match, error=ValueError, **settings):
+        with pytest.raises(error, match=match):
+            make_pseudo_labels(**{'config': cfg, 'checkpoint': checkpoint, 'out_dir': voc / 'out', **settings})
+        assert not (voc / 'out' / 'settings.json').exists()
+
+    fails('cannot write to .*list.txt', out_dir=voc / 'list.txt' / 'out')
+    fails('checkpoint none.pth is not there', checkpoint='none.pth')
+    fails('threshold', rule=LabelRule(0.1, 0.2))
+    fails(r'5 saliency maps are missing in nowhere, as a.png', rule=LabelRule(saliency='nowhere'))
+    state = torch.load(checkpoint)['state_dict']
+    torch.save({'state_dict': state, 'meta': {'dataset_meta': {'classes': ('dog', 'cat')}}}, voc / 'other.pth')
+    fails(r"trained for the classes \('dog', 'cat'\)", checkpoint=voc / 'other.pth')
+    torch.save({'state_dict': dict(list(state.items())[1:])}, voc / 'misfit.pth')
+    fails('does not fit the model of the config: (.|\n)*missing keys', checkpoint=voc / 'misfit.pth')
+    cfg.test_dataloader.dataset.ann_file = 'none.txt'
+    fails('none.txt is not there', FileNotFoundError)
+    cfg.test_dataloader.dataset.ann_file = 'list.txt'
+    Image.new('P', (40, 32), 7).save(voc / 'SegmentationClassAug' / 'b.png')
+    fails(r'b.png has the values \[7\], beyond 255 and its 2 classes')
+
+
+def test_the_tool(cfg, checkpoint, voc, capsys, monkeypatch):
+    """A broken image is told by name and by the exit status; the settings can be read."""
+    cfg.dump(voc / 'config.py')
+    monkeypatch.setattr(
+        'sys.argv',
+        f'make_pseudo_labels.py {voc}/config.py {checkpoint} --out {voc}/out --workers 0 --crf --foreground 0.4 '
+        '--cfg-options test_dataloader.dataset.indices=4'.split(),
+    )
+    pytest.importorskip('pydensecrf')
+    with pytest.raises(SystemExit, match='1'):
+        runpy.run_path('tools/make_pseudo_labels.py', run_name='__main__')
+    output = capsys.readouterr().out
+    assert '2 labels made in' in output and 'label_mIoU' in output and 'FAILED broken: ' in output
+    settings = json.loads((voc / 'out' / 'settings.json').read_text())
+    assert (settings['foreground'], settings['crf'], settings['attention']['flip']) == (0.4, True, True)

@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from gain_plugin.label_worker import LabelRule, LabelTask, Outcome, run_tasks, write_labels
+
+TRUTH = np.array([[1, 2, 0, 255]])
+RULE = LabelRule()
+
+
+def task(folder, name='a', rule=RULE, truth=TRUTH):
+    (folder / 'counts').mkdir(parents=True, exist_ok=True)
+    maps = np.array([[[0.9, 0.2, 0.0, 0.3]], [[0.1, 0.4, 0.05, 0.25]]], np.float32)
+    return LabelTask(name, 'none.jpg', maps, np.array([0, 2]), truth, 3, folder, rule)
+
+
+def test_file_and_counts(tmp_path):
+    assert write_labels(task(tmp_path)) == Outcome('a')
+    with Image.open(tmp_path / 'a.png') as image:
+        assert image.mode == 'P' and np.asarray(image).tolist() == [[1, 3, 0, 255]]
+    with np.load(tmp_path / 'counts' / 'a.npz') as counts:
+        expected = np.zeros((4, 5), int)
+        expected[1, 1] = expected[2, 3] = expected[0, 0] = 1  # the last pixel's truth is unknown
+        assert np.array_equal(counts['labels'], expected)
+        assert counts['seeds'][50].tolist() == [[1, 0, 0, 0], [0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
+
+
+def test_without_a_mask_there_are_no_counts(tmp_path):
+    assert write_labels(task(tmp_path, truth=None)) == Outcome('a')
+    assert list((tmp_path / 'counts').iterdir()) == []
+
+
+def test_saliency_replaces_the_threshold(tmp_path):
+    (tmp_path / 'in').mkdir()
+    Image.fromarray(np.array([[0, 255, 255, 0]], np.uint8)).save(tmp_path / 'in' / 'a.png')
+    assert write_labels(task(tmp_path / 'out', rule=LabelRule(saliency=str(tmp_path / 'in')))) == Outcome('a')
+    with Image.open(tmp_path / 'out' / 'a.png') as image:
+        assert np.asarray(image).tolist() == [[1, 3, 255, 0]]
+
+
+def test_what_is_wrong_with_an_image_is_told_and_leaves_no_file(tmp_path):
+    outcome = write_labels(task(tmp_path / 'out', rule=LabelRule(saliency=str(tmp_path))))
+    assert 'cannot read' in outcome.problem and 'a.png' in outcome.problem
+    assert not (tmp_path / 'out' / 'a.png').exists()
+    outcome = write_labels(task(tmp_path / 'out', rule=LabelRule(crf=True)))
+    assert 'cannot read none.jpg' in outcome.problem
+
+
+def test_what_is_wrong_with_the_disk_is_raised(tmp_path):
+    broken = task(tmp_path / 'out', truth=None)
+    with pytest.raises(FileNotFoundError):
+        write_labels(broken._replace(out_dir=tmp_path / 'gone'))
+
+
+@pytest.mark.parametrize('workers', [0, 2])
+def test_no_more_tasks_are_drawn_than_needed(tmp_path, workers):
+    """One process or two write the same bytes, and never run ahead of the disk by more than a few images."""
+    drawn, done = [], []
+
+    def tasks():
+        for index in range(8):
+            assert len(drawn) - len(done) <= 2 * workers
+            drawn.append(index)
+            yield Outcome('bad', 'broken') if index == 3 else task(tmp_path, f'{index}')
+
+    for outcome in run_tasks(tasks(), workers):
+        done.append(outcome)
+    assert sorted(done) == [*(Outcome(str(index)) for index in range(8) if index != 3), Outcome('bad', 'broken')]
+    assert len({path.read_bytes() for path in tmp_path.glob('*.png')}) == 1
+    assert len({path.read_bytes() for path in (tmp_path / 'counts').iterdir()}) == 1
+
+
+@pytest.mark.parametrize('rule', [LabelRule(0.1, 0.2), LabelRule(1.1), LabelRule(saliency_threshold=-1)])
+def test_thresholds_that_contradict(rule):
+    with pytest.raises(ValueError, match='threshold'):
+        rule.check()

@@ -1,0 +1,51 @@
+"""Write pseudo labels for the config's test images: ``python tools/make_pseudo_labels.py CONFIG CHECKPOINT --out DIR``.
+
+Another list of images: ``--cfg-options test_dataloader.dataset.ann_file=... test_dataloader.dataset.masks=none``. Run
+again, it goes on where it was. The exit status is 1 if an image could not be labelled.
+"""
+
+import argparse
+
+from mmengine.config import Config, DictAction
+
+from gain_plugin.mm import LabelReport, LabelRule, make_pseudo_labels
+
+
+def parse_args() -> argparse.Namespace:
+    """Arguments of the command line."""
+    defaults = LabelRule()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('config', help='config file')
+    parser.add_argument('checkpoint', help='checkpoint file')
+    parser.add_argument('--out', required=True, help='folder of the labels')
+    parser.add_argument('--workers', type=int, default=1, help='processes for the CRF and the writing; 0: none')
+    parser.add_argument('--foreground', type=float, default=defaults.foreground, help='map above which a class is sure')
+    parser.add_argument('--background', type=float, default=defaults.background, help='map below which none can be')
+    parser.add_argument('--saliency', help='folder of grey <id>.png; the background is then where these are dark')
+    parser.add_argument('--saliency-threshold', type=float, default=defaults.saliency_threshold, help='in 0..1')
+    parser.add_argument('--crf', action='store_true', help="refine by a dense CRF with IRN's settings")
+    parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='settings to override, as key=value')
+    return parser.parse_args()
+
+
+def show(report: LabelReport, out: str) -> int:
+    """Print the report; 1 if an image failed."""
+    print(f'\n{report.made} labels made in {out}, {report.found} found there, {report.untagged} images without tags')
+    for name, value in report.metrics.items():
+        print(f'{name:24} {value:8.2f}')
+    for name, problem in report.failed.items():
+        print(f'FAILED {name}: {problem}')
+    return int(bool(report.failed))
+
+
+def main() -> int:
+    """Make the labels of the command line."""
+    args = parse_args()
+    cfg = Config.fromfile(args.config)
+    cfg.merge_from_dict(args.cfg_options or {})
+    rule = LabelRule(args.foreground, args.background, args.saliency, args.saliency_threshold, args.crf)
+    return show(make_pseudo_labels(cfg, args.checkpoint, args.out, rule, args.workers), args.out)
+
+
+if __name__ == '__main__':
+    raise SystemExit(main())
