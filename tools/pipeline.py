@@ -94,7 +94,7 @@ class Road:
             custom_hooks=[*cfg.get('custom_hooks', []), *hooks],
         )
         cfg.update(val_dataloader=None, val_cfg=None, val_evaluator=None)
-        return Runner.from_cfg(cfg).test()
+        return {name: float(value) for name, value in Runner.from_cfg(cfg).test().items()}  # from NumPy
 
 
 def parse_args() -> argparse.Namespace:

@@ -139,7 +139,7 @@ def test_wrong_inputs_stop_before_the_first_image(cfg, checkpoint, voc):
     cfg.test_dataloader.dataset.ann_file = 'none.txt'
     fails('none.txt is not there', FileNotFoundError)
     cfg.test_dataloader.dataset.ann_file = 'list.txt'
-    Image.new('P', (40, 32), 7).save(voc / 'SegmentationClassAug' / 'b.png')
+    Image.new('L', (40, 32), 7).save(voc / 'SegmentationClassAug' / 'b.png')
     fails(r'b.png has the values \[7\], beyond 255 and its 2 classes')
 
 

@@ -280,6 +280,7 @@ def test_a_cascade_is_looked_at_in_its_last_stage():
 def test_what_cannot_be_guided_is_refused_before_training(voc, tmp_path):
     runner = runner_of('fcn', voc, tmp_path, WITH_GAIN)
     del runner.model.decode_head.conv_seg
+    runner.model.decode_head.init_cfg = None
     with pytest.raises(ValueError, match='FCNHead has no conv_seg .*MaskFormer, Mask2Former.* use a per-pixel head'):
         runner.train()
     with pytest.raises(ValueError, match='a single logit: give it out_channels=2'):
