@@ -20,8 +20,6 @@ train_cfg = dict(max_iters=iterations, val_interval=iterations)
 model = dict(
     data_preprocessor=dict(mean=[127.5] * 3, std=[127.5] * 3, size=size),
     backbone=dict(_delete_=True, type='tf_efficientnet_lite0', output_stride=16),
-    decode_head=dict(
-        in_channels=320, channels=128, dilations=(1, 6, 12), c1_in_channels=24, c1_channels=24
-    ),
+    decode_head=dict(in_channels=320, channels=128, dilations=(1, 6, 12), c1_in_channels=24, c1_channels=24),
 )
 param_scheduler = [dict(type='PolyLR', eta_min=1e-4, power=0.9, begin=0, end=iterations, by_epoch=False)]

