@@ -111,7 +111,7 @@ def label_image(task: LabelTask) -> np.ndarray:
         saliency = torch.from_numpy(read_image(saliency_path(task.rule.saliency, task.name), 'L') / np.float32(255))
     maps = torch.from_numpy(task.maps)
     rule = task.rule
-    cues = seed_cues(
+    sure, possible = seed_cues(
         maps,
         foreground=rule.foreground,
         background=rule.background,
@@ -120,8 +120,8 @@ def label_image(task: LabelTask) -> np.ndarray:
     )
     if rule.crf:
         image = read_image(Path(task.img_path), 'RGB')
-        cues = tuple(torch.from_numpy(crf_labels(image, cue.numpy(), len(maps) + 1)) for cue in cues)
-    return pseudo_labels(*cues, torch.from_numpy(task.classes)).numpy()
+        sure, possible = (torch.from_numpy(crf_labels(image, cue.numpy(), len(maps) + 1)) for cue in (sure, possible))
+    return pseudo_labels(sure, possible, torch.from_numpy(task.classes)).numpy()
 
 
 def count_pixels(task: LabelTask, labels: np.ndarray) -> LabelCounts:

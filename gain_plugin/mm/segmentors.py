@@ -41,7 +41,7 @@ def no_tags(segmentor: nn.Module, dataset: object) -> set[int]:
     Background is class 0 of a ``dataset`` whose first class has a name that begins so.
     """
     head: Any = segmentor.decode_head
-    heads = head if isinstance(head, nn.ModuleList) else [head]
+    heads: Any = head if isinstance(head, nn.ModuleList) else [head]
     values = {255, *(head.ignore_index for head in heads)}
     classes = getattr(dataset, 'metainfo', {}).get('classes') or ('',)
     return values | {0} if classes[0].lower().startswith('background') else values
