@@ -20,6 +20,7 @@ import statistics
 import time
 from collections.abc import Callable
 from functools import partial
+from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
@@ -40,6 +41,7 @@ COLUMNS = {
     'seed_miou': 'seed mIoU',
     'seed_miou_single': 'single scale',
     'pxap': 'PxAP',
+    'max_box_acc_v2': 'MaxBoxAccV2',
     'precision': 'precision',
     'recall': 'recall',
     'map': 'mAP',
@@ -201,11 +203,13 @@ def on_grid(truth: Tensor, size: tuple[int, ...]) -> Tensor:
 
 
 def table(rows: list[dict], columns: dict[str, str]) -> str:
-    """Mean and, over several seeds, standard deviation of every method, in Markdown."""
+    """Mean and, over several seeds, standard deviation of every method, the lowest first, in Markdown."""
     shown = {name: title for name, title in columns.items() if any(row.get(name) is not None for row in rows)}
     lines = [['method', 'seeds', *shown.values()], ['---'] * (2 + len(shown))]
-    for method in dict.fromkeys(row['method'] for row in rows):
-        own = [row for row in rows if row['method'] == method]
+    first = next(iter(shown))
+    methods = groupby(sorted(rows, key=itemgetter('method')), itemgetter('method'))
+    grouped = {method: list(own) for method, own in methods}
+    for method, own in sorted(grouped.items(), key=lambda item: statistics.mean(row[first] for row in item[1])):
         lines.append([f'`{method}`', str(len(own)), *(mean_and_spread(own, name) for name in shown)])
     return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
 
@@ -232,11 +236,11 @@ def write_report() -> None:
 
 def put(text: str, name: str, content: str) -> str:
     """The text with the content between the marks of that name, printed as well."""
-    begin, end = f'<!-- {name} -->\n', f'\n<!-- end of {name} -->'
+    begin, end = f'<!-- {name} -->', f'<!-- end of {name} -->'
     if begin not in text:
         raise ValueError(f'{REPORT} has no mark {begin!r} for a table')
     print(f'{name}\n{content}')
-    return re.sub(f'{begin}.*?{end}', lambda _: begin + content + end, text, flags=re.DOTALL)
+    return re.sub(f'{begin}.*?{end}', lambda _: f'{begin}\n{content}\n{end}', text, flags=re.DOTALL)
 
 
 def draw_curves() -> None:

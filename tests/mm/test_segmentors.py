@@ -152,9 +152,11 @@ def test_the_wheel_has_the_configs_and_they_parse(wheel, tmp_path, monkeypatch):
     assert (package / '.mim/tools/train.py').is_file()
     assert Config.fromfile(package / '.mim/configs/synthetic_mmseg/gain_fcn_r18.py').custom_hooks[0].type == 'GAINHook'
     _, python_style, _ = re.findall(r'```python\n(.*?)```', DOCS, re.S)
-    (tmp_path / 'guided.py').write_text(python_style)
-    hooks = Config.fromfile(tmp_path / 'guided.py').custom_hooks
-    assert isinstance(HOOKS.build(hooks[0]), GAINHook)
+    for name in ('gain', 'gain_paper'):
+        assert (package / f'configs/{name}.py').is_file()
+        (tmp_path / f'{name}_guided.py').write_text(python_style.replace('configs.gain', f'configs.{name}'))
+        hooks = Config.fromfile(tmp_path / f'{name}_guided.py').custom_hooks
+        assert isinstance(HOOKS.build(hooks[0]), GAINHook)
 
 
 @pytest.mark.parametrize('name', CONFIGS)
