@@ -6,10 +6,11 @@ All rows of a seed go on from one plain run of the first ``start`` steps: the sa
 optimiser, the same batches. A row that ``docs/results.json`` has is skipped, one that was interrupted goes on. With
 each data set come two rows without a network: ``blob``, a Gaussian in the middle of the image for all its labels, and
 ``grid``, the truth itself brought to the network's grid and back. ``--trial`` goes by the config's cheaper protocol of
-that name, to choose settings without a look at the test images; what follows it replaces settings.
+that name, to try settings without a look at the test images; what follows it replaces settings. ``--results`` takes
+another file of rows, to measure again what is there.
 
-The tables go into ``docs/evidence.md`` and the gain over the number of masks into ``docs/masks.png``; without configs
-nothing else is done.
+The tables of ``docs/results.json`` go into ``docs/evidence.md`` and the gain over the number of masks into
+``docs/masks.png``; without configs nothing else is done. Those of another file are printed.
 """
 
 import argparse
@@ -18,7 +19,7 @@ import re
 import shlex
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import groupby
 from operator import itemgetter
@@ -52,6 +53,7 @@ CURVES = {  # seed mIoU of voc_animals over MASKS
     'masks alone': ('plain', 'ext_2', 'ext_5', 'ext_all'),
     'masks and self-guidance': ('gain', 'gain_ext_2', 'gain_ext_5', 'gain_ext_all'),
 }
+BY_CLASS = 1  # the seed of the tables by class
 ROW_KEY = itemgetter('data', 'method', 'seed')
 
 
@@ -148,18 +150,18 @@ def passes_per_step(cfg: Config, runner: Runner) -> float:
     return 1 + statistics.mean(len(data.get_data_info(index)['gt_label']) for index in range(len(data)))
 
 
-def add(key: tuple[str, str, int], make: Callable[[], dict]) -> None:
+def add(results: Path, key: tuple[str, str, int], make: Callable[[], dict]) -> None:
     """Make the row of that data, method and seed unless it is there."""
-    if key in map(ROW_KEY, saved()):
+    if key in map(ROW_KEY, saved(results)):
         return
     row = {'data': key[0], 'method': key[1], 'seed': key[2], **make()}
-    rows = sorted([*saved(), row], key=ROW_KEY)
-    RESULTS.write_text(json.dumps(rows, indent=1) + '\n')
+    rows = sorted([*saved(results), row], key=ROW_KEY)
+    results.write_text(json.dumps(rows, indent=1) + '\n')
 
 
-def saved() -> list[dict]:
+def saved(results: Path) -> list[dict]:
     """The rows that are there."""
-    return json.loads(RESULTS.read_text()) if RESULTS.exists() else []
+    return json.loads(results.read_text()) if results.exists() else []
 
 
 def limit(path: Path, name: str) -> dict:
@@ -215,37 +217,43 @@ def table(rows: list[dict], columns: dict[str, str]) -> str:
 
 
 def mean_and_spread(rows: list[dict], name: str) -> str:
-    """One cell."""
+    """One cell, empty unless every row has the figure."""
     values = [row[name] for row in rows if row.get(name) is not None]
+    if len(values) < len(rows):
+        return ''
     spread = f' ± {statistics.stdev(values):.1f}' if len(values) > 1 else ''
-    return f'{statistics.mean(values):.1f}{spread}' if values else ''
+    return f'{statistics.mean(values):.1f}{spread}'
 
 
-def write_report() -> None:
-    """Put the tables of each data set, all figures and IoU by class, between their marks in the report."""
-    text = REPORT.read_text()
-    for data in dict.fromkeys(row['data'] for row in saved()):
-        rows = [row for row in saved() if row['data'] == data]
-        text = put(text, data, table(rows, COLUMNS))
-        rows = [{'method': row['method'], **row['iou']} for row in rows if row.get('iou')]
+def tables(results: Path) -> Iterator[tuple[str, str]]:
+    """Names and tables: all figures of each data set, and the IoU by class of one seed."""
+    for data in dict.fromkeys(row['data'] for row in saved(results)):
+        rows = [row for row in saved(results) if row['data'] == data]
+        yield data, table(rows, COLUMNS)
+        rows = [{'method': row['method'], **row['iou']} for row in rows if row['seed'] == BY_CLASS and row.get('iou')]
         classes = {name: name for row in rows for name in row if name != 'method'}
-        if f'<!-- {data}, classes -->' in text:
-            text = put(text, f'{data}, classes', table(rows, classes))
+        if rows:
+            yield f'{data}, classes', table(rows, classes)
+
+
+def write_report(results: Path) -> None:
+    """Put the tables between their marks in the report."""
+    text = REPORT.read_text()
+    for name, content in tables(results):
+        if f'<!-- {name} -->' in text:
+            text = put(text, name, content)
     REPORT.write_text(text)
 
 
 def put(text: str, name: str, content: str) -> str:
-    """The text with the content between the marks of that name, printed as well."""
+    """The text with the content between the marks of that name."""
     begin, end = f'<!-- {name} -->', f'<!-- end of {name} -->'
-    if begin not in text:
-        raise ValueError(f'{REPORT} has no mark {begin!r} for a table')
-    print(f'{name}\n{content}')
     return re.sub(f'{begin}.*?{end}', lambda _: f'{begin}\n{content}\n{end}', text, flags=re.DOTALL)
 
 
-def draw_curves() -> None:
+def draw_curves(results: Path) -> None:
     """Means over the seeds that every method of the curves has."""
-    rows = {ROW_KEY(row)[1:]: row['seed_miou'] for row in saved() if row['data'] == 'voc_animals'}
+    rows = {ROW_KEY(row)[1:]: row['seed_miou'] for row in saved(results) if row['data'] == 'voc_animals'}
     wanted = [method for methods in CURVES.values() for method in methods]
     seeds = [seed for seed in range(3) if all((method, seed) in rows for method in wanted)]
     if not seeds:
@@ -269,20 +277,24 @@ def main() -> None:
         '--trial', nargs='*', action=DictAction, help='few steps, tested on other photos: settings to be tried'
     )
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/evidence'))
+    parser.add_argument('--results', type=Path, default=RESULTS, help='file of the rows')
     args = parser.parse_args()
     for seed in args.seeds:
         for path in args.configs:
             for name in ('blob', 'grid'):
-                add((path.parent.name, name, 0), partial(limit, path, name))
+                add(args.results, (path.parent.name, name, 0), partial(limit, path, name))
             data, folder = path.parent.name, args.work_dir / path.parent.name
             if args.trial is None:
-                add((data, path.stem, seed), partial(measure, path, seed, folder / f'{path.stem}_{seed}'))
+                add(args.results, (data, path.stem, seed), partial(measure, path, seed, folder / f'{path.stem}_{seed}'))
                 continue
             method = ' '.join([path.stem, *(f'{name}={value}' for name, value in args.trial.items())])
             make = partial(measure_trial, path, seed, folder / f'trial {method} {seed}', args.trial)
-            add((f'{data}_trials', method, seed), make)
-    write_report()
-    draw_curves()
+            add(args.results, (f'{data}_trials', method, seed), make)
+    for name, content in tables(args.results):
+        print(f'{name}\n{content}')
+    if args.results == RESULTS:
+        write_report(RESULTS)
+        draw_curves(RESULTS)
 
 
 if __name__ == '__main__':
