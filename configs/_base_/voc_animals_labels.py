@@ -22,6 +22,7 @@ train_dataloader = dict(
         mask_classes=classes,  # labels are numbered as the classes are
         data_prefix=dict(img_path='JPEGImages', seg_map_path=labels),
         background=True,
+        cache=True,
         pipeline=[
             dict(type='RandomResize', scale=(448, 448), ratio_range=(0.5, 1.5), keep_ratio=True),
             dict(type='RandomCrop', crop_size=size, cat_max_ratio=0.75),
