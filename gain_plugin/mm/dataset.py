@@ -44,7 +44,7 @@ class VOCTagsDataset(BaseDataset):
         indices: as in mmengine: the first so many, or a list of positions.
         background: name the background first in ``metainfo['classes']``, as mmseg's metrics of segmenters need.
         cache: decode each file once and keep it in memory, in each process that loads. That is 3 bytes a pixel, 4 with
-            a mask: 6 GB for the 10,582 photos of VOC 2012, more than 60 GB for COCO.
+            a mask: 6 GB for the 10,582 photos of VOC 2012, 75 GB and more for COCO.
 
     Raises:
         FileNotFoundError: a list, tags file, image or mask that is not there.
