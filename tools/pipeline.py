@@ -39,7 +39,7 @@ class Road:
         self.segmenter = Config.fromfile(args.segmenter)
         self.segmenter.randomness.seed = args.seed
         self.segmenter.merge_from_dict(args.cfg_options)
-        self.rule = LabelRule(args.foreground, args.background, crf=args.label_crf)
+        self.rule = LabelRule(args.foreground, args.background, args.saliency, crf=args.label_crf)
         self.crf = args.crf
         self.workers = args.workers
         self.folder = args.work_dir / path.stem
@@ -108,6 +108,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--workers', type=int, default=1, help='processes that write labels')
     parser.add_argument('--foreground', type=float, default=rule.foreground, help='map above which a class is sure')
     parser.add_argument('--background', type=float, default=rule.background, help='map below which none can be')
+    parser.add_argument('--saliency', help='folder of grey <id>.png; the background is then where these are dark')
     parser.add_argument('--label-crf', action='store_true', help='refine the labels by a dense CRF')
     parser.add_argument('--crf', action='store_true', help='evaluate behind a dense CRF, too (pip install pydensecrf2)')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, help='settings of the segmenter')

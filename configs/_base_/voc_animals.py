@@ -14,6 +14,7 @@ train_dataloader = dict(
         tags_file='../../image_level_labels.csv',
         classes=classes,
         masks='none',
+        cache=True,
         pipeline=[
             dict(type='RandomResize', scale=(224, 224), ratio_range=(0.75, 1.25), keep_ratio=True),
             dict(type='RandomCrop', crop_size=(size, size)),

@@ -1,49 +1,15 @@
-_base_ = 'runtime.py'
+_base_ = 'labels.py'
 
-# pseudo labels of tools/make_pseudo_labels.py: an absolute folder, or one in data_root
-labels = '{{$LABELS:labels}}'
-data_root = '{{$VOC_ANIMALS:../shared/voc_animals}}/VOCdevkit/VOC2012'
 classes = ('person', 'cat', 'cow', 'dog', 'horse', 'sheep')
-num_classes = len(classes) + 1
-meta_keys = ('img_path', 'ori_shape', 'img_shape', 'gt_label')
-size = (321, 321)
+data = dict(data_root='{{$VOC_ANIMALS:../shared/voc_animals}}/VOCdevkit/VOC2012', classes=classes)
 train_dataloader = dict(
-    batch_size=15,
-    num_workers=2,
-    persistent_workers=True,
-    sampler=dict(type='InfiniteSampler', shuffle=True),
     dataset=dict(
-        type='VOCTagsDataset',
-        data_root=data_root,
         ann_file='ImageSets/Segmentation/train_aug.txt',
         tags_file='../../image_level_labels.csv',
-        classes=classes,
-        masks='found',
         mask_classes=classes,  # labels are numbered as the classes are
-        data_prefix=dict(img_path='JPEGImages', seg_map_path=labels),
-        background=True,
-        pipeline=[
-            dict(type='RandomResize', scale=(448, 448), ratio_range=(0.5, 1.5), keep_ratio=True),
-            dict(type='RandomCrop', crop_size=size, cat_max_ratio=0.75),
-            dict(type='RandomFlip', prob=0.5),
-            dict(type='PackSegInputs', meta_keys=meta_keys),
-        ],
-    ),
+        cache=True,
+        **data,
+    )
 )
-val_dataloader = dict(
-    batch_size=1,
-    sampler=dict(type='DefaultSampler', shuffle=False),
-    dataset=dict(
-        type='VOCTagsDataset',
-        data_root=data_root,
-        ann_file='ImageSets/Segmentation/val.txt',
-        classes=classes,
-        background=True,
-        pipeline=[dict(type='PackSegInputs', meta_keys=meta_keys)],
-        test_mode=True,
-    ),
-)
+val_dataloader = dict(dataset=data)
 test_dataloader = val_dataloader
-val_evaluator = [dict(type='IoUMetric', iou_metrics=['mIoU'])]
-test_evaluator = val_evaluator
-train_cfg = dict(type='IterBasedTrainLoop', max_iters=8000, val_interval=2000)

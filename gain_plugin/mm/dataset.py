@@ -27,8 +27,7 @@ class VOCTagsDataset(BaseDataset):
     """Photos with image-level labels, and masks for all, some or none of them, in the layout of PASCAL VOC.
 
     A sample has ``img`` (H, W, 3) uint8 RGB, ``gt_label`` (n,) class indices and, where masks are read, ``gt_seg_map``
-    (H, W) uint8: 0 background, c + 1 for class c, 255 unknown. Whatever ``classes`` leaves out is background. Each
-    file is decoded once and kept in memory, in each process that loads, but for ``test_mode``.
+    (H, W) uint8: 0 background, c + 1 for class c, 255 unknown. Whatever ``classes`` leaves out is background.
 
     Args:
         data_root: folder that ``ann_file``, ``data_prefix``, ``mask_list`` and, unless absolute, ``tags_file`` are in.
@@ -44,6 +43,8 @@ class VOCTagsDataset(BaseDataset):
         test_mode: as in mmengine.
         indices: as in mmengine: the first so many, or a list of positions.
         background: name the background first in ``metainfo['classes']``, as mmseg's metrics of segmenters need.
+        cache: decode each file once and keep it in memory, in each process that loads. That is 3 bytes a pixel, 4 with
+            a mask: 6 GB for the 10,582 photos of VOC 2012, 75 GB and more for COCO.
 
     Raises:
         FileNotFoundError: a list, tags file, image or mask that is not there.
@@ -66,6 +67,7 @@ class VOCTagsDataset(BaseDataset):
         test_mode: bool = False,
         indices: int | Sequence[int] | None = None,
         background: bool = False,
+        cache: bool = False,
     ) -> None:
         unknown = [name for name in classes if name not in mask_classes]
         if unknown:
@@ -74,7 +76,8 @@ class VOCTagsDataset(BaseDataset):
         self._masks = masks
         self._classes = tuple(classes)
         self._mask_classes = len(mask_classes)
-        self._cache: dict[int, tuple[np.ndarray, np.ndarray | None]] = {}
+        self._keep = cache
+        self._kept: dict[int, tuple[np.ndarray, np.ndarray | None]] = {}
         self._values = np.zeros(256, np.uint8)  # mask value -> ours
         self._values[UNKNOWN] = UNKNOWN
         for index, name in enumerate(classes):
@@ -118,9 +121,9 @@ class VOCTagsDataset(BaseDataset):
     def prepare_data(self, idx: int) -> dict[str, Any]:
         """The sample after the pipeline."""
         info = self.get_data_info(idx)
-        image, mask = self._cache[idx] if idx in self._cache else self._decode(info)
-        if not self.test_mode:
-            self._cache[idx] = image, mask
+        image, mask = self._kept[idx] if idx in self._kept else self._decode(info)
+        if self._keep:
+            self._kept[idx] = image, mask
         info.update(img=image, img_shape=image.shape[:2], ori_shape=image.shape[:2], seg_fields=[])
         if mask is not None:
             info.update(gt_seg_map=mask, seg_fields=['gt_seg_map'])

@@ -46,8 +46,8 @@ def test_masks_for_some_or_none(voc):
     assert 'gt_seg_map' not in build(voc, tags_file='tags.csv', masks='none')[0]
 
 
-def test_each_image_is_decoded_once(voc, monkeypatch):
-    data = build(voc, tags_file='tags.csv', masks='none')
+def test_each_image_is_decoded_once_if_kept(voc, monkeypatch):
+    data = build(voc, tags_file='tags.csv', masks='none', cache=True)
     first = data[0]['img']
     monkeypatch.setattr(Image, 'open', None)
     assert np.array_equal(data[0]['img'], first)
@@ -120,8 +120,8 @@ def test_a_mask_value_beyond_the_classes(voc):
     build(voc, tags_file='tags.csv').check_masks()
 
 
-def test_tested_images_are_not_kept_in_memory(voc, monkeypatch):
-    data = build(voc, tags_file='tags.csv', test_mode=True)
+def test_images_are_not_kept_in_memory(voc, monkeypatch):
+    data = build(voc, tags_file='tags.csv')
     assert data[0]['img'].shape == (2, 3, 3)
     monkeypatch.setattr(Image, 'open', None)
     with pytest.raises(TypeError):
