@@ -15,7 +15,9 @@ from pathlib import Path
 
 from compare import train
 from mmengine.config import Config, DictAction
+from mmengine.registry import METRICS
 from mmengine.runner import Runner
+from mmseg.evaluation import IoUMetric
 from rich.console import Console
 from rich.table import Table
 
@@ -28,6 +30,18 @@ COLUMNS = {
     'mIoU': 'segmenter',
     'mIoU_crf': 'with CRF',
 }
+
+
+@METRICS.register_module()
+class ClassIoU(IoUMetric):
+    """mmseg's ``IoUMetric``, which prints the IoU of each class, and gives it, too: as ``IoU_<class>``, NaN if absent."""
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        """Called by mmengine."""
+        metrics = super().compute_metrics(results)
+        intersect, union, *_ = (sum(areas) for areas in zip(*results, strict=True))
+        names = (f'IoU_{name}' for name in self.dataset_meta['classes'])
+        return {**metrics, **dict(zip(names, (100 * intersect / union).tolist(), strict=True))}
 
 
 class Road:
@@ -94,6 +108,7 @@ class Road:
             custom_hooks=[*cfg.get('custom_hooks', []), *hooks],
         )
         cfg.update(val_dataloader=None, val_cfg=None, val_evaluator=None)
+        cfg.test_evaluator[0].type = 'ClassIoU'
         return {name: float(value) for name, value in Runner.from_cfg(cfg).test().items()}  # from NumPy
 
 
@@ -128,7 +143,17 @@ def main() -> None:
         figures = {key: value for stage in stages.values() for key, value in stage.items()}
         cells = [f'{figures[key]:.1f}' if key in figures else '-' for key in COLUMNS]
         table.add_row(name, *cells, *(f'{stages[stage]["minutes"]:.0f}' for stage in STAGES))
-    Console(width=120).print(table)
+    Console(width=120).print(table, by_class(results))
+
+
+def by_class(results: dict[str, dict]) -> Table:
+    """IoU of the segmenters for each class."""
+    rows = {name: stages['evaluation'] for name, stages in results.items()}
+    keys = [key for key in next(iter(rows.values())) if key.startswith('IoU_')]
+    table = Table('segmenter', *(key.removeprefix('IoU_') for key in keys))
+    for name, figures in rows.items():
+        table.add_row(name, *(f'{figures[key]:.1f}' for key in keys))
+    return table
 
 
 if __name__ == '__main__':
