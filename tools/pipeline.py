@@ -34,7 +34,7 @@ COLUMNS = {
 
 @METRICS.register_module()
 class ClassIoU(IoUMetric):
-    """mmseg's ``IoUMetric``, which prints the IoU of each class, and gives it, too: as ``IoU_<class>``, NaN if absent."""
+    """mmseg's ``IoUMetric``, which prints the IoU of each class, and gives it as ``IoU_<class>``: NaN if absent."""
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Called by mmengine."""
