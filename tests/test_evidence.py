@@ -1,0 +1,71 @@
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+CONFIG = """
+_base_ = '{root}/configs/synthetic/{name}.py'
+start = 1
+train_cfg = dict(max_iters=2)
+train_dataloader = dict(batch_size=4, dataset=dict(count=8))
+test_dataloader = dict(dataset=dict(count=8))
+"""
+
+
+@pytest.fixture(autouse=True)
+def tools(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / 'tools')
+
+
+def test_mean_and_spread_of_what_every_row_has():
+    from evidence import table
+
+    rows = [
+        {'method': 'better', 'a': 3.0, 'b': 1.0},
+        {'method': 'worse', 'a': 1.0, 'b': None},
+        {'method': 'better', 'a': 5.0, 'b': None},
+    ]
+    assert table(rows, {'a': 'A', 'b': 'B', 'c': 'C'}).splitlines() == [
+        '| method | seeds | A | B |',
+        '| --- | --- | --- | --- |',
+        '| `worse` | 1 | 1.0 |  |',
+        '| `better` | 2 | 4.0 ± 1.4 |  |',
+    ]
+
+
+def test_a_table_takes_the_place_of_the_one_before():
+    from evidence import put
+
+    text = 'a\n<!-- x -->\n<!-- end of x -->\n<!-- x, y -->\nold\n<!-- end of x, y -->\n'
+    once = put(text, 'x', '|1|')
+    assert once == 'a\n<!-- x -->\n|1|\n<!-- end of x -->\n<!-- x, y -->\nold\n<!-- end of x, y -->\n'
+    assert put(put(text, 'x', '|0|'), 'x', '|1|') == once
+
+
+def test_rows_go_on_from_one_start_and_are_made_once(tmp_path, monkeypatch):
+    from evidence import main
+
+    (tmp_path / 'set').mkdir()
+    for name in ('plain', 'gain'):
+        (tmp_path / f'set/{name}.py').write_text(CONFIG.format(root=ROOT, name=name))
+    (tmp_path / 'set/gain.py').write_text(
+        CONFIG.format(root=ROOT, name='gain')
+        + "custom_hooks = [{**_base_.custom_hooks[0], 'warmup': 1, 'ramp': 0, 'loss': dict(alpha=1.0)}]\n"
+    )
+    paths = [str(tmp_path / f'set/{name}.py') for name in ('plain', 'gain')]
+    results, work = tmp_path / 'rows.json', tmp_path / 'work'
+    arguments = [*paths, '--seeds', '0', '--results', str(results), '--work-dir', str(work)]
+    monkeypatch.setattr(sys, 'argv', ['evidence.py', *arguments])
+    main()
+    first = results.read_text()
+    rows = {row['method']: row for row in json.loads(first)}
+    assert sorted(rows) == ['blob', 'gain', 'grid', 'plain']
+    assert (rows['plain']['steps'], rows['plain']['passes'], rows['gain']['passes']) == (1, 1, 2)
+    assert rows['grid']['seed_miou'] > rows['blob']['seed_miou']
+    starts = [(work / 'set' / f'{name}_0' / 'last_checkpoint').read_text() for name in ('plain', 'gain')]
+    assert all(path.endswith('iter_2.pth') for path in starts)
+    assert [path.name for path in (work / 'set/start_0').glob('*.pth')] == ['iter_1.pth']
+    main()
+    assert results.read_text() == first
