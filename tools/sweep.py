@@ -1,7 +1,9 @@
-"""Attach GAIN to the smallest model of every module of timm, and write docs/supported-models.md.
+"""Attach GAIN to many models, and write what came out into docs/supported-models.md.
 
-    python tools/sweep.py                 # all: half an hour on 2 cores
+    python tools/sweep.py                 # the smallest model of every module of timm: half an hour on 2 cores
     python tools/sweep.py resnet vit_     # modules whose names contain one of these; nothing is written
+    python tools/sweep.py --mmseg         # the families of mmseg's own configs, attached as GAINHook does it
+    python tools/sweep.py --mmseg swin
 
 Each model, with random weights, makes one training step with ``loss_am`` alone. In its row, `ok` says that
 
@@ -11,13 +13,17 @@ Each model, with random weights, makes one training step with ``loss_am`` alone.
 """
 
 import argparse
-import gc
+import multiprocessing
 import platform
 import re
+import resource
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from importlib.metadata import distributions
 from pathlib import Path
+from typing import Any
 
 import timm
 import torch
@@ -28,16 +34,26 @@ from gain_plugin.layers import find_layers, to_grid
 
 REPORT = Path('docs/supported-models.md')
 CORNERS = {'top left': (0, 0), 'top right': (0, 1), 'bottom left': (1, 0)}
+MEMORY = 12 * 2**30  # bytes of addresses a model may take, so that a large one fails alone
+FOUND = ('target layer', 'score layer', 'features', 'grid')  # what attaching tells, the columns in the middle
+PACKAGES = {
+    'timm': ('torch', 'timm'),
+    'mmseg': ('torch', 'onedl-mmsegmentation', 'onedl-mmcv', 'onedl-mmengine', 'onedl-mmpretrain', 'onedl-mmdetection'),
+}
+Row = tuple[str, ...]
 
 
-def smallest_models() -> dict[str, str]:
+def smallest_models(parts: list[str]) -> dict[Row, str]:
     """The model with the fewest parameters of each module, without those that timm has for tests."""
-    smallest = {}
+    smallest: dict[Row, str] = {}
     for module in timm.list_modules():
+        if parts and not any(part in module for part in parts):
+            continue
         names = timm.list_models(module=module)
         # building each would take a quarter of an hour, most of it for the large ones
         small = [name for name in names if not re.match('test_|.*(base|large|huge|giant|gigantic)', name)]
-        smallest[module] = min(small or names, key=count_parameters)
+        name = min(small or names, key=count_parameters)
+        smallest[module, name] = name
     return smallest
 
 
@@ -50,47 +66,84 @@ def count_parameters(name: str) -> float:
         return float('inf')
 
 
-def sweep(models: dict[str, str]) -> Iterator[tuple[str, ...]]:
-    """One row of the table for each."""
-    for module, name in models.items():
-        begin = time.time()
-        try:
-            row = (*attach(name), 'ok')
-        except Exception as error:  # whatever a model does, the others go on
-            row = ('', '', '', '', f'{type(error).__name__}: {error}'.splitlines()[0][:160])
-        gc.collect()  # models refer to themselves
-        yield (module, name, *row, f'{time.time() - begin:.0f}')
+def sweep(models: dict[Row, Any], attach: Callable[[Any], Row]) -> Iterator[Row]:
+    """A row for each: its key, what ``attach`` tells of it, `ok` or the reason, and seconds of CPU.
+
+    Each has a process of its own, which gives all memory back.
+    """
+    limit = partial(resource.setrlimit, resource.RLIMIT_AS, (MEMORY, MEMORY))
+    with multiprocessing.get_context('fork').Pool(1, limit, maxtasksperchild=1) as pool:
+        for key, row in zip(models, pool.imap(partial(try_one, attach), models.values()), strict=True):
+            yield (*key, *row)
 
 
-def attach(name: str) -> tuple[str, str, str, str]:
-    """Target layer, score layer, shape and grid; an error says what does not hold."""
+def try_one(attach: Callable[[Any], Row], model: Any) -> Row:
+    """What ``attach`` tells, `ok` and the seconds of CPU; or the reason in place of `ok`."""
+    try:
+        row = (*attach(model), 'ok')
+    except Exception as error:  # whatever a model does, the others go on
+        row = (*('',) * len(FOUND), reason(error))
+    return (*row, f'{time.process_time():.0f}')
+
+
+def reason(error: Exception) -> str:
+    """An error as a cell of a table."""
+    kind = '' if isinstance(error, ValueError) else f'{type(error).__name__}: '
+    return f'{kind}{" ".join(str(error).split())}'.replace('|', '\\|')[:400]
+
+
+def attach(name: str) -> Row:
+    """A model of timm: target layer, score layer, shape of the features, grid; an error says what does not hold."""
     torch.manual_seed(0)
     model = timm.create_model(name, num_classes=4)
     for parameter in model.parameters():
         if not parameter.any():
             torch.nn.init.normal_(parameter, std=0.1)  # a head that begins at zero has no maps
-    found = find_layers(model)
-    grid = next(grid for grid in found.grids if grid.name == found.target)
-    images = torch.randn(2, 3, *found.image_size)
-    gain = GAIN(model)
+    found = find_layers(model)  # as GAIN(model) would find them again
+    return check(GAIN(model, target_layer=found.target, score_layer=found.score), found.image_size)
+
+
+def attach_segmentor(config: dict) -> Row:
+    """The same for a model of mmseg, attached as by ``GAINHook``."""
+    from mmseg_models import SIZE, build_segmentor
+
+    from gain_plugin.mm.segmentors import segmentor_options
+
+    torch.manual_seed(0)
+    model = build_segmentor(config)
+    return check(GAIN(model, **segmentor_options(model), score_kwargs={'mode': 'tensor'}), (SIZE, SIZE))
+
+
+def check(gain: GAIN, size: tuple[int, int]) -> Row:
+    """What was found, if all holds that the head of this file names."""
+    images = torch.randn(2, 3, *size)
     check_step(gain, images)
     gain.eval()
-    maps = gain.attention(images, torch.ones(2, 4))
-    if not maps.isfinite().all() or not (maps.amax((1, 2)) > maps.amin((1, 2))).any():
-        raise ValueError('maps are flat or not finite')
+    check_maps(gain, images)
     check_upright(gain, images[:1])
-    return f'`{found.target}`', f'`{found.score}`', str(grid.shape), f'{grid.height} x {grid.width}'
+    features = features_of(gain, images[:1])
+    height, width = to_grid(features, size).shape[-2:]
+    return f'`{gain.target_layer}`', f'`{gain.score_layer}`', str(tuple(features.shape)), f'{height} x {width}'
 
 
 def check_step(gain: GAIN, images: Tensor) -> None:
     """A training step with the guidance alone reaches the parameters."""
-    _, losses = gain(images, torch.ones(len(images), 4))
+    labels = torch.zeros(len(images), 4)
+    labels[0] = 1  # the maps of random weights may be zero for some classes
+    _, losses = gain(images, labels)
     losses['loss_am'].backward()
     gradients = [parameter.grad for parameter in gain.classifier.parameters() if parameter.grad is not None]
     if not any(gradient.any() for gradient in gradients):
         raise ValueError('loss_am has no gradient')
     if not all(gradient.isfinite().all() for gradient in gradients):
         raise ValueError('the gradient of loss_am is not finite')
+
+
+def check_maps(gain: GAIN, images: Tensor) -> None:
+    """Maps say something."""
+    maps = gain.attention(images, torch.ones(len(images), 4))
+    if not maps.isfinite().all() or not (maps.amax((1, 2)) > maps.amin((1, 2))).any():
+        raise ValueError('maps are flat or not finite')
 
 
 def check_upright(gain: GAIN, images: Tensor) -> None:
@@ -110,7 +163,7 @@ def check_upright(gain: GAIN, images: Tensor) -> None:
 def features_of(gain: GAIN, images: Tensor) -> Tensor:
     """What the target layer gives."""
     with gain.record() as recorder:
-        gain.classifier(images)
+        gain.classifier(images, **gain.score_kwargs)
     return recorder[gain.target_layer]
 
 
@@ -121,36 +174,56 @@ def quadrant(image: Tensor, row: int, column: int) -> Tensor:
     return image[..., rows, slice(-width, None) if column else slice(width)]
 
 
-def write_report(rows: list[tuple[str, ...]]) -> None:
-    """The table, with what it was made by."""
+def write_section(kind: str, command: str, title: Row, rows: list[Row]) -> None:
+    """Replace the section ``kind`` of the page, and leave the other."""
     works = sum(row[-2] == 'ok' for row in rows)
-    title = ('module', 'smallest model', 'target layer', 'score layer', 'shape', 'grid', '', 's')
-    lines = [title, ('---',) * len(title), *rows]
-    REPORT.write_text(
-        f'# Supported models\n\n`GAIN(timm.create_model(NAME))` works for {works} of the {len(rows)} modules of timm '
-        f'{timm.__version__}, tried with the smallest model of each by `python tools/sweep.py` (torch '
-        f'{torch.__version__}, Python {platform.python_version()}, {torch.get_num_threads()} thread(s), '
-        f'{sum(int(row[-1]) for row in rows) / 60:.0f} min). `tools/sweep.py` says what is checked. '
-        '`python -m gain_plugin.layers NAME` shows any other model.\n\n'
+    versions = ', '.join(f'{found.name} {found.version}' for found in distributions() if found.name in PACKAGES[kind])
+    minutes = sum(int(row[-1]) for row in rows) / 60
+    lines = [(*title, *FOUND, '', 'CPU s'), ('---',) * len(rows[0]), *rows]
+    sections = read_sections()
+    sections[kind] = (
+        f'{works} of {len(rows)} work, tried by `{command}` ({versions}, Python {platform.python_version()}, '
+        f'{torch.get_num_threads()} thread(s), {minutes:.0f} min of CPU).\n\n'
         + '\n'.join(f'| {" | ".join(line)} |' for line in lines)
-        + '\n'
+    )
+    REPORT.write_text(
+        '# Supported models\n\nModels with random weights, tried by `tools/sweep.py`, which says what is checked.\n'
+        + ''.join(f'\n## {name}\n\n{sections[name]}\n' for name in sorted(sections, reverse=True))
     )
 
 
+def read_sections() -> dict[str, str]:
+    """Sections of the page as it is."""
+    page = REPORT.read_text() if REPORT.exists() else ''
+    return {name: text.strip() for name, text in re.findall(r'^## (.*?)\n(.*?)(?=^## |\Z)', page, re.M | re.S)}
+
+
 def main() -> None:
-    """Sweep all modules, or some."""
+    """Sweep all models of one kind, or some."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('modules', nargs='*', help='parts of the names of modules; default: all')
-    parts = parser.parse_args().modules
+    parser.add_argument('parts', nargs='*', help='parts of the names of modules or folders; default: all')
+    parser.add_argument('--mmseg', action='store_true', help='models of mmseg instead of timm')
+    args = parser.parse_args()
     warnings.filterwarnings('ignore')
-    models = smallest_models()
-    chosen = {module: models[module] for module in models if not parts or any(part in module for part in parts)}
+    if args.mmseg:
+        from mmseg_models import smallest_segmentors
+
+        rows = run(smallest_segmentors(args.parts), attach_segmentor)
+    else:
+        rows = run(smallest_models(args.parts), attach)
+    if not args.parts and args.mmseg:
+        write_section('mmseg', 'python tools/sweep.py --mmseg', ('folder', 'config', 'backbone', 'decode head'), rows)
+    elif not args.parts:
+        write_section('timm', 'python tools/sweep.py', ('module', 'smallest model'), rows)
+
+
+def run(models: dict[Row, Any], attach: Callable[[Any], Row]) -> list[Row]:
+    """Rows, printed as they come."""
     rows = []
-    for row in sweep(chosen):
+    for row in sweep(models, attach):
         rows.append(row)
         print(*row, sep=' | ', flush=True)
-    if not parts:
-        write_report(rows)
+    return rows
 
 
 if __name__ == '__main__':
