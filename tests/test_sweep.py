@@ -32,15 +32,23 @@ def test_attaches_to_models_of_mmseg(sweep, folder, grid):
 def test_says_what_does_not_hold(sweep, monkeypatch):
     assert sweep.try_one(sweep.attach, 'resnet1')[:5] == ('', '', '', '', 'RuntimeError: Unknown model (resnet1)')
     monkeypatch.setattr(sweep, 'to_grid', lambda features, size: features.flip(2))
-    assert sweep.try_one(sweep.attach, 'test_resnet')[4].startswith('maps are not upright: a change top left is felt')
+    assert sweep.try_one(sweep.attach, 'test_resnet')[4].startswith(
+        'maps are not upright: changes in corners 0 to 3 are felt in corners (2, 3, 0, 1)'
+    )
 
 
 def test_replaces_a_section_and_leaves_the_other(sweep, monkeypatch, tmp_path):
     monkeypatch.setattr(sweep, 'REPORT', tmp_path / 'page.md')
     row = ('resnet', 'test_resnet', '`layer4`', '`fc`', '(1, 96, 5, 5)', '5 x 5', 'ok', '6')
-    for module in ('old', 'new'):
-        sweep.write_section('timm', 'sweep', ('module', 'model'), [(module, *row[1:])])
-    sweep.write_section('mmseg', 'sweep --mmseg', ('folder', 'config'), [row, (*row[:-2], 'maps are flat', '6')])
+    title = ('module', 'model')
+    sweep.write_section('mmseg', title, [row], keep=False)
+    sweep.write_section('timm', title, [('old', *row[1:])], keep=False)
+    sweep.write_section('timm', title, [('vgg', *row[1:]), row], keep=False)
+    sweep.write_section('timm', title, [(*row[:2], '', '', '', '', 'maps are flat', '6')], keep=True)
     page = sweep.REPORT.read_text()
-    assert page.index('## timm\n') < page.index('1 of 1') < page.index('## mmseg\n') < page.index('1 of 2')
-    assert '| new | test_resnet | `layer4` |' in page and 'old' not in page
+    assert page.index('## timm\n') < page.index('1 of 2 work') < page.index('## mmseg\n') < page.index('1 of 1 work')
+    assert 'old' not in page and '| vgg | test_resnet | `layer4` | `fc` |' in page
+    assert '| resnet | test_resnet |  |  |  |  | maps are flat | 6 |\n| vgg |' in page
+    sweep.REPORT.write_text(page.replace('timm ', 'timm 0.'))
+    with pytest.raises(ValueError, match='are not of .*: run without names'):
+        sweep.write_section('timm', title, [row], keep=True)

@@ -1,7 +1,7 @@
 """Attach GAIN to many models, and write what came out into docs/supported-models.md.
 
-    python tools/sweep.py                 # the smallest model of every module of timm: half an hour on 2 cores
-    python tools/sweep.py resnet vit_     # modules whose names contain one of these; nothing is written
+    python tools/sweep.py                 # the smallest model of every module of timm: ten minutes of CPU
+    python tools/sweep.py resnet vit_     # modules whose names contain one of these; the other rows stay
     python tools/sweep.py --mmseg         # the families of mmseg's own configs, attached as GAINHook does it
     python tools/sweep.py --mmseg swin
 
@@ -9,7 +9,7 @@ Each model, with random weights, makes one training step with ``loss_am`` alone.
 
 * a gradient, finite and not zero, reached its parameters,
 * its maps are finite and not flat,
-* its features, read as a grid, change most in that corner in which the image was changed.
+* its features, read as a grid, depend in each corner most on that corner of the image.
 """
 
 import argparse
@@ -22,6 +22,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.metadata import distributions
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,10 @@ from gain_plugin import GAIN
 from gain_plugin.layers import find_layers, to_grid
 
 REPORT = Path('docs/supported-models.md')
-CORNERS = {'top left': (0, 0), 'top right': (0, 1), 'bottom left': (1, 0)}
+CORNERS = ((0, 0), (0, 1), (1, 0), (1, 1))  # of an image or a grid, from top left to bottom right
 MEMORY = 12 * 2**30  # bytes of addresses a model may take, so that a large one fails alone
 FOUND = ('target layer', 'score layer', 'features', 'grid')  # what attaching tells, the columns in the middle
+COMMANDS = {'timm': 'python tools/sweep.py', 'mmseg': 'python tools/sweep.py --mmseg'}
 PACKAGES = {
     'timm': ('torch', 'timm'),
     'mmseg': ('torch', 'onedl-mmsegmentation', 'onedl-mmcv', 'onedl-mmengine', 'onedl-mmpretrain', 'onedl-mmdetection'),
@@ -120,10 +122,7 @@ def check(gain: GAIN, size: tuple[int, int]) -> Row:
     check_step(gain, images)
     gain.eval()
     check_maps(gain, images)
-    check_upright(gain, images[:1])
-    features = features_of(gain, images[:1])
-    height, width = to_grid(features, size).shape[-2:]
-    return f'`{gain.target_layer}`', f'`{gain.score_layer}`', str(tuple(features.shape)), f'{height} x {width}'
+    return f'`{gain.target_layer}`', f'`{gain.score_layer}`', *check_upright(gain, images[:1])
 
 
 def check_step(gain: GAIN, images: Tensor) -> None:
@@ -146,25 +145,26 @@ def check_maps(gain: GAIN, images: Tensor) -> None:
         raise ValueError('maps are flat or not finite')
 
 
-def check_upright(gain: GAIN, images: Tensor) -> None:
-    """What changes in a corner of the image changes the features most in that corner of the grid."""
-    size = tuple(images.shape[-2:])
-    plain = features_of(gain, images)
-    for corner, (row, column) in CORNERS.items():
-        changed = images.clone()
-        quadrant(changed, row, column).mul_(-1)
-        change = (to_grid(features_of(gain, changed) - plain, size)).abs().mean((0, 1))
-        share = {other: quadrant(change, *place).mean() for other, place in CORNERS.items()}
-        if max(share, key=share.__getitem__) != corner:
-            raise ValueError(f'maps are not upright: a change {corner} is felt {max(share, key=share.__getitem__)}')
+def check_upright(gain: GAIN, images: Tensor) -> Row:
+    """Shape of the features, and the grid: its corners depend on the corners of the image, in no other order so well.
 
-
-@torch.no_grad()
-def features_of(gain: GAIN, images: Tensor) -> Tensor:
-    """What the target layer gives."""
+    How much more one corner gives, or gets, than the others do cancels in a sum of logarithms.
+    """
+    images.requires_grad_()
     with gain.record() as recorder:
         gain.classifier(images, **gain.score_kwargs)
-    return recorder[gain.target_layer]
+    features = recorder[gain.target_layer]
+    grid = to_grid(features, (images.shape[-2], images.shape[-1]))
+    mixed = grid * torch.randn_like(grid)  # a plain sum may not depend on anything
+    gives = []
+    for corner in CORNERS:
+        (gradient,) = torch.autograd.grad(quadrant(mixed, *corner).sum(), images, retain_graph=True)
+        gives.append([quadrant(gradient, *other).abs().mean().clamp(min=1e-30).log().item() for other in CORNERS])
+    orders = list(permutations(range(len(CORNERS))))  # the first is upright
+    fits = [sum(row[place] for row, place in zip(gives, order, strict=True)) for order in orders]
+    if fits[0] <= max(fits[1:]):
+        raise ValueError(f'maps are not upright: corners 0 to 3 depend on {orders[fits.index(max(fits[1:]))]}')
+    return str(tuple(features.shape)), f'{grid.shape[2]} x {grid.shape[3]}'
 
 
 def quadrant(image: Tensor, row: int, column: int) -> Tensor:
@@ -174,15 +174,26 @@ def quadrant(image: Tensor, row: int, column: int) -> Tensor:
     return image[..., rows, slice(-width, None) if column else slice(width)]
 
 
-def write_section(kind: str, command: str, title: Row, rows: list[Row]) -> None:
-    """Replace the section ``kind`` of the page, and leave the other."""
-    works = sum(row[-2] == 'ok' for row in rows)
+def write_section(kind: str, title: Row, rows: list[Row], keep: bool) -> None:
+    """Write the section ``kind`` of the page; ``keep`` its rows of other models.
+
+    Raises:
+        ValueError: rows to keep that other versions gave.
+
+    """
+    sections = read_sections()
     versions = ', '.join(f'{found.name} {found.version}' for found in distributions() if found.name in PACKAGES[kind])
+    if keep and kind in sections:
+        if f'({versions},' not in sections[kind]:
+            raise ValueError(f'the rows of {REPORT} are not of {versions}: run without names')
+        new = {row[: len(title)] for row in rows}
+        old = [tuple(line[2:-2].split(' | ')) for line in sections[kind].splitlines() if line.startswith('| ')][2:]
+        rows = sorted([*rows, *(row for row in old if row[: len(title)] not in new)])
+    works = sum(row[-2] == 'ok' for row in rows)
     minutes = sum(int(row[-1]) for row in rows) / 60
     lines = [(*title, *FOUND, '', 'CPU s'), ('---',) * len(rows[0]), *rows]
-    sections = read_sections()
     sections[kind] = (
-        f'{works} of {len(rows)} work, tried by `{command}` ({versions}, Python {platform.python_version()}, '
+        f'{works} of {len(rows)} work, tried by `{COMMANDS[kind]}` ({versions}, Python {platform.python_version()}, '
         f'{torch.get_num_threads()} thread(s), {minutes:.0f} min of CPU).\n\n'
         + '\n'.join(f'| {" | ".join(line)} |' for line in lines)
     )
@@ -209,12 +220,10 @@ def main() -> None:
         from mmseg_models import smallest_segmentors
 
         rows = run(smallest_segmentors(args.parts), attach_segmentor)
+        write_section('mmseg', ('folder', 'config', 'backbone', 'decode head'), rows, keep=bool(args.parts))
     else:
         rows = run(smallest_models(args.parts), attach)
-    if not args.parts and args.mmseg:
-        write_section('mmseg', 'python tools/sweep.py --mmseg', ('folder', 'config', 'backbone', 'decode head'), rows)
-    elif not args.parts:
-        write_section('timm', 'python tools/sweep.py', ('module', 'smallest model'), rows)
+        write_section('timm', ('module', 'smallest model'), rows, keep=bool(args.parts))
 
 
 def run(models: dict[Row, Any], attach: Callable[[Any], Row]) -> list[Row]:
