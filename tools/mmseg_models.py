@@ -1,5 +1,6 @@
 """The smallest model of every backbone and decode head in each folder of mmseg's own configs."""
 
+import re
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from torch import nn
 
-SIZE = 128  # of images
+SIZE = 64  # of images
 CLASSES = 4
 
 
@@ -25,19 +26,20 @@ def smallest_segmentors(parts: list[str]) -> dict[tuple[str, str, str, str], Con
         parts: if any, parts of the names of the folders to look into.
 
     """
-    kinds: dict[tuple[str, str, str], dict[str, tuple[str, ConfigDict]]] = defaultdict(dict)
-    root = Path(mmseg.__file__).parent / '.mim/configs'
-    for path in sorted(root.glob('[!_]*/*.py')):
-        if parts and not any(part in path.parent.name for part in parts):
-            continue
+    paths: dict[tuple[str, str], Path] = {}
+    for path in sorted((Path(mmseg.__file__).parent / '.mim/configs').glob('[!_]*/*.py')):
+        if not parts or any(part in path.parent.name for part in parts):
+            network = re.split(r'_\d+xb', path.stem)[0]  # what follows are the schedule and the data
+            paths.setdefault((path.parent.name, network), path)
+    kinds: dict[tuple[str, str, str], list[tuple[str, ConfigDict]]] = defaultdict(list)
+    for (folder, _), path in paths.items():
         # what a config imports may not be installed, which only building it has to say
         model = shrink(Config.fromfile(path, import_custom_modules=False).model)
-        kind = (path.parent.name, model.get('backbone', model.get('image_encoder')).type, decode_head(model).type)
-        kinds[kind].setdefault(str(model), (path.stem, model))  # the same for another data set
+        backbone = model.get('backbone', model.get('image_encoder'))
+        kinds[folder, backbone.type, decode_head(model).type].append((path.stem, model))
     chosen = {}
     for (folder, backbone, head), models in kinds.items():
-        alike = list(models.values())
-        name, model = min(alike, key=lambda named: count_parameters(named[1])) if len(alike) > 1 else alike[0]
+        name, model = min(models, key=lambda named: count_parameters(named[1])) if len(models) > 1 else models[0]
         chosen[folder, name, backbone, head] = model
     return chosen
 

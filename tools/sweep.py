@@ -9,7 +9,7 @@ Each model, with random weights, makes one training step with ``loss_am`` alone.
 
 * a gradient, finite and not zero, reached its parameters,
 * its maps are finite and not flat,
-* its features, read as a grid, depend in each corner most on that corner of the image.
+* of timm: its features, read as a grid, depend in each corner most on that corner of the image.
 """
 
 import argparse
@@ -97,12 +97,24 @@ def reason(error: Exception) -> str:
 def attach(name: str) -> Row:
     """A model of timm: target layer, score layer, shape of the features, grid; an error says what does not hold."""
     torch.manual_seed(0)
-    model = timm.create_model(name, num_classes=4)
+    model = timm.create_model(name, num_classes=4, **smaller_images(name))
     for parameter in model.parameters():
         if not parameter.any():
             torch.nn.init.normal_(parameter, std=0.1)  # a head that begins at zero has no maps
     found = find_layers(model)  # as GAIN(model) would find them again
-    return check(GAIN(model, target_layer=found.target, score_layer=found.score), found.image_size)
+    gain = GAIN(model, target_layer=found.target, score_layer=found.score)
+    images = torch.randn(2, 3, *found.image_size)
+    check(gain, images)
+    check_upright(gain, images[:1])
+    return describe(gain, images)
+
+
+def smaller_images(name: str) -> dict[str, int]:
+    """An argument for those transformers that are made for images above 512 px, but take any: memory is short."""
+    config = timm.get_pretrained_cfg(name)
+    if config is None or config.input_size[-1] <= 512 or config.pool_size or config.fixed_input_size:
+        return {}
+    return {'img_size': (config.min_input_size or (3, 128, 128))[-1]}
 
 
 def attach_segmentor(config: dict) -> Row:
@@ -113,48 +125,41 @@ def attach_segmentor(config: dict) -> Row:
 
     torch.manual_seed(0)
     model = build_segmentor(config)
-    return check(GAIN(model, **segmentor_options(model), score_kwargs={'mode': 'tensor'}), (SIZE, SIZE))
+    gain = GAIN(model, **segmentor_options(model), score_kwargs={'mode': 'tensor'})
+    images = torch.randn(2, 3, SIZE, SIZE)
+    check(gain, images)
+    return describe(gain, images)
 
 
-def check(gain: GAIN, size: tuple[int, int]) -> Row:
-    """What was found, if all holds that the head of this file names."""
-    images = torch.randn(2, 3, *size)
-    check_step(gain, images)
-    gain.eval()
-    check_maps(gain, images)
-    return f'`{gain.target_layer}`', f'`{gain.score_layer}`', *check_upright(gain, images[:1])
-
-
-def check_step(gain: GAIN, images: Tensor) -> None:
-    """A training step with the guidance alone reaches the parameters."""
-    labels = torch.zeros(len(images), 4)
-    labels[0] = 1  # the maps of random weights may be zero for some classes
-    _, losses = gain(images, labels)
+def check(gain: GAIN, images: Tensor) -> None:
+    """A training step with the guidance alone, for one pair whose map is not flat, reaches the parameters."""
+    _, losses = gain(images, one_shown(gain, images))
     losses['loss_am'].backward()
     gradients = [parameter.grad for parameter in gain.classifier.parameters() if parameter.grad is not None]
     if not any(gradient.any() for gradient in gradients):
         raise ValueError('loss_am has no gradient')
     if not all(gradient.isfinite().all() for gradient in gradients):
         raise ValueError('the gradient of loss_am is not finite')
+    gain.eval()
 
 
-def check_maps(gain: GAIN, images: Tensor) -> None:
-    """Maps say something."""
-    maps = gain.attention(images, torch.ones(len(images), 4))
-    if not maps.isfinite().all() or not (maps.amax((1, 2)) > maps.amin((1, 2))).any():
+def one_shown(gain: GAIN, images: Tensor) -> Tensor:
+    """Labels (N, K) of one pair whose map is not flat; of random weights half the maps are zero."""
+    labels = torch.ones(len(images), 4)
+    maps = gain.attention(images, labels)
+    shown = (maps.amax((1, 2)) > maps.amin((1, 2))).nonzero()
+    if not maps.isfinite().all() or not len(shown):
         raise ValueError('maps are flat or not finite')
+    return torch.zeros(labels.numel()).scatter(0, shown[0], 1).view_as(labels)
 
 
-def check_upright(gain: GAIN, images: Tensor) -> Row:
-    """Shape of the features, and the grid: its corners depend on the corners of the image, in no other order so well.
+def check_upright(gain: GAIN, images: Tensor) -> None:
+    """The corners of the grid depend on the corners of the image, and in no other order so well.
 
     How much more one corner gives, or gets, than the others do cancels in a sum of logarithms.
     """
     images.requires_grad_()
-    with gain.record() as recorder:
-        gain.classifier(images, **gain.score_kwargs)
-    features = recorder[gain.target_layer]
-    grid = to_grid(features, (images.shape[-2], images.shape[-1]))
+    grid = to_grid(features_of(gain, images), (images.shape[-2], images.shape[-1]))
     mixed = grid * torch.randn_like(grid)  # a plain sum may not depend on anything
     gives = []
     for corner in CORNERS:
@@ -164,7 +169,21 @@ def check_upright(gain: GAIN, images: Tensor) -> Row:
     fits = [sum(row[place] for row, place in zip(gives, order, strict=True)) for order in orders]
     if fits[0] <= max(fits[1:]):
         raise ValueError(f'maps are not upright: corners 0 to 3 depend on {orders[fits.index(max(fits[1:]))]}')
-    return str(tuple(features.shape)), f'{grid.shape[2]} x {grid.shape[3]}'
+
+
+@torch.no_grad()
+def describe(gain: GAIN, images: Tensor) -> Row:
+    """Layers, shape of the features, and grid."""
+    features = features_of(gain, images[:1])
+    height, width = to_grid(features, (images.shape[-2], images.shape[-1])).shape[-2:]
+    return f'`{gain.target_layer}`', f'`{gain.score_layer}`', str(tuple(features.shape)), f'{height} x {width}'
+
+
+def features_of(gain: GAIN, images: Tensor) -> Tensor:
+    """What the target layer gives."""
+    with gain.record() as recorder:
+        gain.classifier(images, **gain.score_kwargs)
+    return recorder[gain.target_layer]
 
 
 def quadrant(image: Tensor, row: int, column: int) -> Tensor:
