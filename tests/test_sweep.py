@@ -26,7 +26,8 @@ def sweep(monkeypatch):
 
 @pytest.mark.parametrize(('name', 'target', 'score'), MODELS, ids=[name for name, *_ in MODELS])
 def test_attaches_to_models_of_timm(sweep, name, target, score):
-    assert sweep.attach(name)[:2] == (f'`{target}`', f'`{score}`')
+    found, scores, *_, result = sweep.attach(name)
+    assert (found, scores, result) == (f'`{target}`', f'`{score}`', 'ok')
 
 
 @pytest.mark.filterwarnings('ignore')  # mmcv without its compiled operators, and others like it
@@ -34,7 +35,7 @@ def test_attaches_to_models_of_timm(sweep, name, target, score):
 def test_attaches_to_models_of_mmseg(sweep, folder, grid):
     models = importlib.import_module('mmseg_models').smallest_segmentors([folder])
     for model in models.values():
-        target, score, _, found = sweep.attach_segmentor(model)
+        target, score, _, found, _ = sweep.attach_segmentor(model)
         assert (target, score, found) == ('`decode_head.conv_seg:input`', '`decode_head.conv_seg`', grid)
 
 
