@@ -52,11 +52,11 @@ def test_replaces_a_section_and_leaves_the_other(sweep, monkeypatch, tmp_path):
     sweep.write_section('mmseg', title, [row], keep=False)
     sweep.write_section('timm', title, [('old', *row[1:])], keep=False)
     sweep.write_section('timm', title, [('vgg', *row[1:]), row], keep=False)
-    sweep.write_section('timm', title, [(*row[:2], '', '', '', '', 'maps are flat', '6')], keep=True)
+    sweep.write_section('timm', title, [('resnet', 'test_resnet2', '', '', '', '', 'maps are flat', '6')], keep=True)
     page = sweep.REPORT.read_text()
     assert page.index('## timm\n') < page.index('1 of 2 work') < page.index('## mmseg\n') < page.index('1 of 1 work')
     assert 'old' not in page and '| vgg | test_resnet | `layer4` | `fc` |' in page
-    assert '| resnet | test_resnet |  |  |  |  | maps are flat | 6 |\n| vgg |' in page
+    assert '| resnet | test_resnet2 |  |  |  |  | maps are flat | 6 |\n| vgg |' in page
     sweep.REPORT.write_text(page.replace('timm ', 'timm 0.'))
     with pytest.raises(ValueError, match='are not of .*: run without names'):
         sweep.write_section('timm', title, [row], keep=True)

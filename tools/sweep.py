@@ -109,12 +109,14 @@ def attach(name: str) -> Row:
     return *describe(gain, images), result
 
 
-def smaller_images(name: str) -> dict[str, int]:
-    """An argument for those transformers that are made for images above 512 px, but take any: memory is short."""
+def smaller_images(name: str) -> dict[str, Any]:
+    """Arguments for a model that is made for images above 512 px, but takes any: memory is short."""
     config = timm.get_pretrained_cfg(name)
-    if config is None or config.input_size[-1] <= 512 or config.pool_size or config.fixed_input_size:
+    if config is None or config.input_size[-1] <= 512 or config.fixed_input_size:
         return {}
-    return {'img_size': (config.min_input_size or (3, 128, 128))[-1]}
+    size = config.min_input_size or (3, 128, 128)
+    to_build = {} if config.pool_size else {'img_size': size[-1]}  # of no account for convolutions
+    return {'pretrained_cfg_overlay': {'input_size': size}, **to_build}
 
 
 def attach_segmentor(config: dict) -> Row:
@@ -208,14 +210,19 @@ def write_section(kind: str, title: Row, rows: list[Row], keep: bool) -> None:
         ValueError: rows to keep that other versions gave.
 
     """
+
+    def key(row: Row) -> Row:  # all of the title but the name of the model, which may be another now
+        return row[:1] + row[2 : len(title)]
+
     sections = read_sections()
-    versions = ', '.join(f'{found.name} {found.version}' for found in distributions() if found.name in PACKAGES[kind])
+    found = {package.name: package.version for package in distributions()}
+    versions = ', '.join(f'{name} {found[name]}' for name in PACKAGES[kind] if name in found)
     if keep and kind in sections:
         if f'({versions},' not in sections[kind]:
             raise ValueError(f'the rows of {REPORT} are not of {versions}: run without names')
-        new = {row[: len(title)] for row in rows}
+        new = {key(row) for row in rows}
         old = [tuple(line[2:-2].split(' | ')) for line in sections[kind].splitlines() if line.startswith('| ')][2:]
-        rows = sorted([*rows, *(row for row in old if row[: len(title)] not in new)])
+        rows = sorted([*rows, *(row for row in old if key(row) not in new)])
     works = sum(row[-2].startswith('ok') for row in rows)
     minutes = sum(int(row[-1]) for row in rows) / 60
     lines = [(*title, *FOUND, '', 'CPU s'), ('---',) * len(rows[0]), *rows]
@@ -225,8 +232,9 @@ def write_section(kind: str, title: Row, rows: list[Row], keep: bool) -> None:
         + '\n'.join(f'| {" | ".join(line)} |' for line in lines)
     )
     REPORT.write_text(
-        '# Supported models\n\nModels with random weights, tried by `tools/sweep.py`, which says what is checked. `not built`: a package, '
-        'or an operator that mmcv has to be compiled with, is missing here; what follows is what mmseg says.\n'
+        '# Supported models\n\nModels with random weights, tried by `tools/sweep.py`, which says what is checked. '
+        '`not built`: a package, or an operator that mmcv has to be compiled with, is missing here; '
+        'what follows is what mmseg says.\n'
         + ''.join(f'\n## {name}\n\n{sections[name]}\n' for name in sorted(sections, reverse=True))
     )
 
