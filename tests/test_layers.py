@@ -120,8 +120,9 @@ def test_a_grid_that_cannot_be_read_is_named():
     assert to_grid(torch.zeros(1, 11, 13, 8), (167, 193)).shape == (1, 8, 11, 13)
     with pytest.raises(ValueError, match=r'cannot read a grid from \(2, 7\) for images of 64 x 64: give reshape='):
         to_grid(torch.zeros(2, 7), (64, 64))
-    with pytest.raises(ValueError, match='cannot read a grid'):
-        to_grid(torch.zeros(1, 8, 3, 40), (64, 64))
+    for features in (torch.zeros(1, 8, 3, 40), torch.zeros(1, 384, 196)):  # 384 is 4 + 19 * 20
+        with pytest.raises(ValueError, match='cannot read a grid'):
+            to_grid(features, (64, 64))
 
 
 def test_a_reshape_of_ones_own_overrides():

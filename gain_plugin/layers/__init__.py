@@ -84,18 +84,19 @@ def to_grid(features: Tensor, image_size: tuple[int, int]) -> Tensor:
 
     """
     height, width = image_size
+    slacks = (0, max(image_size) if height != width else 0)  # a side is rounded, so up to a cell off
 
-    def fits(h: int, w: int, slack: int) -> bool:  # a side is rounded, so up to a cell off
+    def fits(h: int, w: int, slack: int) -> bool:
         return abs(h * width - w * height) <= slack
 
     if features.ndim == 4:
-        for slack in (0, max(image_size)):
+        for slack in slacks:
             if fits(features.shape[2], features.shape[3], slack):
                 return features
             if fits(features.shape[1], features.shape[2], slack):
                 return features.movedim(-1, 1)
     if features.ndim == 3:
-        for slack in (0, max(image_size)):
+        for slack in slacks:
             for prefix in range(min(_MAX_PREFIX, features.shape[1] - 1) + 1):
                 cells = features.shape[1] - prefix
                 h = max(1, round((cells * height / width) ** 0.5))
