@@ -1,4 +1,5 @@
 import copy
+import gc
 
 import pytest
 import timm
@@ -228,3 +229,20 @@ def test_errors_say_what_to_do(tiny, images, labels):
     with pytest.raises(ValueError, match="layer 'spare' did not fire"):
         GAIN(never, target_layer='spare')(images, labels)
     assert not any(module._forward_hooks for module in never.modules())
+
+
+def test_memory_does_not_grow_over_200_steps(tiny, images, labels):
+    def live() -> int:
+        gc.collect()
+        return sum(issubclass(type(thing), torch.Tensor) for thing in gc.get_objects())
+
+    model = GAIN(tiny(), target_layer='features', scorer='ema')
+    counts = []
+    for step in range(201):
+        scores, losses = model(images, labels)
+        (scores.sum() + losses['loss_am']).backward()
+        model.attention(images, labels)
+        if step in (0, 200):
+            del scores, losses
+            counts.append(live())
+    assert counts[0] == counts[1]
