@@ -35,7 +35,7 @@ from gain_plugin.layers import find_layers, to_grid
 
 REPORT = Path('docs/supported-models.md')
 CORNERS = ((0, 0), (0, 1), (1, 0), (1, 1))  # of an image or a grid, from top left to bottom right
-MEMORY = 12 * 2**30  # bytes of addresses a model may take, so that a large one fails alone
+MEMORY = 16 * 2**30  # bytes of addresses a model may take, so that a large one fails alone
 FOUND = ('target layer', 'score layer', 'features', 'grid')  # what attaching tells, the columns in the middle
 COMMANDS = {'timm': 'python tools/sweep.py', 'mmseg': 'python tools/sweep.py --mmseg'}
 PACKAGES = {
