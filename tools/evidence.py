@@ -21,7 +21,6 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
@@ -209,8 +208,8 @@ def table(rows: list[dict], columns: dict[str, str]) -> str:
     shown = {name: title for name, title in columns.items() if any(row.get(name) is not None for row in rows)}
     lines = [['method', 'seeds', *shown.values()], ['---'] * (2 + len(shown))]
     first = next(iter(shown))
-    methods = groupby(sorted(rows, key=itemgetter('method')), itemgetter('method'))
-    grouped = {method: list(own) for method, own in methods}
+    names = dict.fromkeys(row['method'] for row in rows)
+    grouped = {name: [row for row in rows if row['method'] == name] for name in names}
     for method, own in sorted(grouped.items(), key=lambda item: statistics.mean(row[first] for row in item[1])):
         lines.append([f'`{method}`', str(len(own)), *(mean_and_spread(own, name) for name in shown)])
     return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
