@@ -2,7 +2,8 @@
 
 from gain_plugin.attention import attention_maps, blur, erase, normalize_maps, soft_mask
 from gain_plugin.localization import box_hits, energy_inside, pixel_average_precision, pixel_histogram, pointing_hits
-from gain_plugin.losses import GAINLoss, pair_masks
+from gain_plugin.losses import GAINLoss
+from gain_plugin.masks import pair_masks
 from gain_plugin.model import GAIN
 from gain_plugin.seeds import multi_scale_maps, seed_confusion, seed_scores
 

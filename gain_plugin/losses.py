@@ -102,35 +102,6 @@ class GAINLoss(nn.Module):
         return _mean_over_images(values, labels.nonzero()[:, 0].to(maps.device), len(labels))
 
 
-def pair_masks(masks: Tensor, labels: Tensor, *, ignore_index: int = 255) -> Tensor:
-    """One mask a positive label, from segmentation masks of whole images.
-
-    Args:
-        masks: (N, H, W) integers: 0 background, c + 1 for class c, ``ignore_index`` unknown. An image that has no mask
-            is ``ignore_index`` all over. A box is drawn into such a mask as a filled rectangle.
-        labels: (N, K) multi-hot image-level labels.
-        ignore_index: the value of pixels that are unknown.
-
-    Returns:
-        (P, H, W) float32, 1 where the pair's class is, NaN where unknown.
-
-    Raises:
-        ValueError: another shape, or a value that is no class.
-
-    """
-    if masks.is_floating_point() or masks.ndim != 3 or len(masks) != len(labels):
-        raise ValueError(
-            f'masks must be integers (N, H, W) with N = {len(labels)}, got {tuple(masks.shape)} of {masks.dtype}'
-        )
-    classes = labels.shape[1]
-    if masks.device.type == 'cpu' and ((masks != ignore_index) & ((masks < 0) | (masks > classes))).any():
-        raise ValueError(f'masks must be 0 (background), 1 to {classes} (class + 1) or {ignore_index} (unknown)')
-    image, cls = labels.nonzero().to(masks.device).unbind(1)
-    picked = masks[image]
-    hit = (picked == (cls + 1)[:, None, None]).float()
-    return hit.masked_fill(picked == ignore_index, torch.nan)
-
-
 def _mean_over_images(values: Tensor, image: Tensor, count: int) -> Tensor:
     """Mean of ``values`` (P,) within each image, summed and divided by ``count``; ``image`` (P,) says whose."""
     per_image = values.new_zeros(count).index_add(0, image, torch.ones_like(values))

@@ -7,12 +7,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from gain_plugin.attention import attention_maps, blur, check_labels, erase, normalize_maps, soft_mask
 from gain_plugin.layers import find_layers, size_of, to_grid
-from gain_plugin.losses import GAINLoss, pair_masks
+from gain_plugin.losses import GAINLoss
+from gain_plugin.masks import pair_masks
+from gain_plugin.passes import pass_with
 from gain_plugin.pooling import pool_logits
 from gain_plugin.recorder import Recorder, get_layer
 
@@ -228,7 +229,7 @@ class GAIN(nn.Module):
             model = model.module
         with torch.random.fork_rng(devices), Recorder(model, self.score_layer) as recorder:
             if self.judge is None:
-                functional_call(model, self._borrowed_state(), (images,), self.score_kwargs)
+                pass_with(model, self._borrow, (images,), self.score_kwargs)
             else:
                 model(images, **self.score_kwargs)
         return self._read_scores(recorder)
@@ -237,12 +238,8 @@ class GAIN(nn.Module):
         scores = recorder[self.score_layer]
         return pool_logits(scores) if scores.ndim == 4 else scores
 
-    def _borrowed_state(self) -> dict[str, Tensor]:
-        """The classifier's parameters, detached unless shared, and copies of its buffers, for one functional call."""
-        state = {name: buffer.clone() for name, buffer in self.classifier.named_buffers()}
-        for name, parameter in self.classifier.named_parameters():
-            state[name] = parameter if self.scorer == 'shared' else parameter.detach()
-        return state
+    def _borrow(self, parameter: Tensor) -> Tensor:
+        return parameter if self.scorer == 'shared' else parameter.detach()
 
 
 def _draw(labels: Tensor, generator: torch.Generator) -> Tensor:

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import Node, get_gradient_edge
-from torch.func import functional_call
+
+from gain_plugin.passes import pass_with
 
 _POOLING = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
 _PASSING_ON = (nn.Identity, nn.Dropout, nn.Linear)  # what they put out is another layer's, or a part of a block
@@ -148,10 +149,6 @@ def _probe(model: nn.Module, score_kwargs: dict[str, Any]) -> tuple[list[Output]
             outputs.append(Output(name, layer, args[0] if args else None, output))
 
     images = _noise(model)
-    state = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    state |= {  # a head or a branch that begins at zero would hide what depends on it
-        name: torch.full_like(parameter, 0.01) for name, parameter in model.named_parameters() if not parameter.any()
-    }
     handles = [
         layer.register_forward_hook(lambda layer, args, output, name=name: keep(name, layer, args, output))
         for name, layer in model.named_modules()
@@ -159,7 +156,7 @@ def _probe(model: nn.Module, score_kwargs: dict[str, Any]) -> tuple[list[Output]
     ]
     try:
         with torch.enable_grad():
-            return outputs, functional_call(model, state, (images,), score_kwargs), images
+            return outputs, pass_with(model, _lit, (images,), score_kwargs), images
     except (RuntimeError, ValueError, AssertionError, TypeError) as error:
         raise ValueError(
             f'{type(model).__name__} failed on a probing image {tuple(images.shape)}, so its layers cannot be found '
@@ -168,6 +165,11 @@ def _probe(model: nn.Module, score_kwargs: dict[str, Any]) -> tuple[list[Output]
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _lit(parameter: Tensor) -> Tensor:
+    """A head or a branch that begins at zero would hide what depends on it."""
+    return parameter if parameter.any() else torch.full_like(parameter, 0.01)
 
 
 @contextmanager

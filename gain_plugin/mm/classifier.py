@@ -3,7 +3,7 @@
 from typing import Any
 
 import torch
-from mmengine.model import BaseModel
+from mmengine.model import BaseModel, BaseModule
 from mmengine.registry import MODELS
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
@@ -39,6 +39,14 @@ class MultiLabelClassifier(BaseModel):
         self.criterion: nn.Module = MODELS.build(criterion or {'type': 'torch.nn.MultiLabelSoftMarginLoss'})
         self.mix = MODELS.build(mix) if mix else None
         self._num_classes: int = network.get('num_classes', 0)
+
+    def init_weights(self) -> None:
+        """Called by mmengine when training begins: leaves a network that is not mmengine's own as it was built.
+
+        Many networks of timm and transformers have an ``init_weights`` too, which draws pretrained weights anew.
+        """
+        if isinstance(self.network, BaseModule):
+            self.network.init_weights()
 
     def forward(
         self, inputs: Tensor, data_samples: list[BaseDataElement] | None = None, mode: str = 'tensor'

@@ -14,12 +14,12 @@ from mmengine.registry import DATASETS, TRANSFORMS
 from PIL import Image
 
 from gain_plugin import synthetic
+from gain_plugin.masks import UNKNOWN
 
 VOC_CLASSES = (
     'aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike person pottedplant sheep '
     'sofa train tvmonitor'
 ).split()
-UNKNOWN = 255
 
 
 @DATASETS.register_module()

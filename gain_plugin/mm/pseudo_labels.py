@@ -17,8 +17,8 @@ from torch.utils.data import DataLoader, Dataset
 
 from gain_plugin.label_files import label_path
 from gain_plugin.label_worker import LabelRule, LabelTask, Outcome, run_tasks
+from gain_plugin.masks import UNKNOWN
 from gain_plugin.mm.attention_hook import AttentionHook
-from gain_plugin.mm.dataset import UNKNOWN
 from gain_plugin.mm.label_checks import check_data, check_folder, keep_settings, load_fitting
 from gain_plugin.mm.label_report import LabelReport, measure
 from gain_plugin.mm.samples import multi_hot

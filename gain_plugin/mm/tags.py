@@ -8,7 +8,7 @@ from mmcv.transforms import BaseTransform
 from mmengine.registry import MODELS, TRANSFORMS
 from torch import Tensor, nn
 
-from gain_plugin.mm.dataset import UNKNOWN
+from gain_plugin.masks import UNKNOWN
 from gain_plugin.pooling import pool_logits
 
 

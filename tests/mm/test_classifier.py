@@ -1,6 +1,7 @@
 import pytest
 import torch
 from mmengine.structures import BaseDataElement
+from torch import nn
 
 from gain_plugin.mm import GAINHook, MultiLabelClassifier
 
@@ -35,3 +36,20 @@ def test_guidance_refuses_mixtures(mixed):
 
     with pytest.raises(ValueError, match='remove mix='):
         GAINHook().before_train(Run())
+
+
+class Redrawing(nn.Linear):
+    """As many networks of timm: ``init_weights`` draws anew what the constructor loaded."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__(4, num_classes)
+        nn.init.constant_(self.weight, 7.0)
+
+    def init_weights(self) -> None:
+        nn.init.normal_(self.weight)
+
+
+def test_what_the_constructor_loaded_is_there_when_training_begins():
+    model = MultiLabelClassifier({'type': Redrawing, 'num_classes': 2})
+    model.init_weights()
+    assert (model.network.weight == 7).all()
