@@ -1,0 +1,106 @@
+"""The thresholds of pseudo labels, chosen on a few masks: the same way for every classifier.
+
+A map becomes labels by two thresholds: what exceeds ``foreground`` is its class, what does not exceed ``background`` is
+background, what lies between is undecided (IRN, Ahn et al., CVPR 2019). The best pair differs from method to method by
+more than the methods do, so it is chosen for each, on the same masks. All here works on ``seed_confusion`` counts.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from gain_plugin.seeds import seed_scores
+
+WITHIN = 0.02  # of the best mIoU, for the width of its plateau
+
+
+class Calibration(NamedTuple):
+    """Thresholds and what they are worth on the masks they were chosen on; all in 0..1."""
+
+    foreground: float
+    """Map above which a class is sure."""
+    background: float
+    """Map up to which it is background."""
+    miou: float
+    """Of the decided pixels."""
+    decided: float
+    """Share of the pixels."""
+    single: float
+    """Best mIoU of one threshold for both, so that all is decided."""
+    width: float
+    """Of the interval of single thresholds around the best that lose less than two points: how much luck matters."""
+    oracle: float
+    """mIoU if each image had its own best single threshold: what a better rule could win at most."""
+
+
+def calibrate(confusions: Tensor, thresholds: Tensor, decided: float = 1.0) -> Calibration:
+    """Choose the pair of thresholds with the best mIoU of those that decide enough.
+
+    Args:
+        confusions: (N, T, K + 1, K + 1) ``seed_confusion`` counts of each image at every threshold.
+        thresholds: (T,) ascending, evenly spaced, in 0..1.
+        decided: least share of pixels that is to be decided; 1 makes both thresholds the same.
+
+    Returns:
+        The thresholds, and how much depends on them. Of equally good pairs the one that decides most.
+
+    Raises:
+        ValueError: no image, a share out of 0..1, or masks without a pixel that is known.
+
+    """
+    if not len(confusions):
+        raise ValueError('no image has a mask to choose thresholds on')
+    if not 0 <= decided <= 1:
+        raise ValueError(f'the share of decided pixels must be in 0..1, got {decided}')
+    total = confusions.sum(0)
+    if not total.sum():
+        raise ValueError('no pixel of the masks is known: the thresholds cannot be chosen on them')
+    miou, share = pair_scores(total)
+    allowed = torch.where(share >= min(decided, float(share.max())), miou, -1).nan_to_num(-1)
+    best = torch.nonzero(allowed == allowed.max())  # (n, 2) background, foreground
+    low, high = best[share[tuple(best.T)].argmax()].tolist()
+    single = seed_scores(total).miou
+    return Calibration(
+        foreground=round(float(thresholds[high]), 4),  # 0.3, not 0.30000001192
+        background=round(float(thresholds[low]), 4),
+        miou=float(miou[low, high]),
+        decided=float(share[low, high]),
+        single=float(single.max()),
+        width=plateau(single, thresholds),
+        oracle=float(seed_scores(best_of_each(confusions)[None]).miou[0]),
+    )
+
+
+def pair_scores(confusion: Tensor) -> tuple[Tensor, Tensor]:
+    """Scores of all pairs of thresholds: mIoU of the decided pixels and their share, (T, T) [background, foreground].
+
+    A background above the foreground makes no pair: NaN and 0.
+
+    Args:
+        confusion: (T, K + 1, K + 1) counts of all images.
+
+    """
+    counts = confusion.double()
+    steps = len(counts)
+    shape = (steps, steps, *counts.shape[1:])
+    pairs = torch.cat([counts[:, None, :, :1].expand(*shape[:3], 1), counts[None, :, :, 1:].expand(*shape[:3], -1)], 3)
+    ordered = torch.ones(steps, steps, dtype=torch.bool).triu()  # background <= foreground
+    miou = seed_scores(pairs.flatten(0, 1)).miou.view(steps, steps)
+    share = pairs.sum((2, 3)) / counts[0].sum()
+    return torch.where(ordered, miou, torch.nan), torch.where(ordered, share, 0)
+
+
+def plateau(miou: Tensor, thresholds: Tensor) -> float:
+    """Width of the interval of thresholds around the best whose mIoU (T,) stays within two points of it."""
+    best = int(miou.argmax())
+    below = torch.nonzero(miou < miou[best] - WITHIN)[:, 0]
+    left = below[below < best].max() + 1 if (below < best).any() else torch.tensor(0)
+    right = below[below > best].min() - 1 if (below > best).any() else torch.tensor(len(miou) - 1)
+    return float(thresholds[right] - thresholds[left])
+
+
+def best_of_each(confusions: Tensor) -> Tensor:
+    """Sum (K + 1, K + 1) of the confusions (N, T, K + 1, K + 1), each image at the threshold that suits it best."""
+    scores = [seed_scores(own).miou for own in confusions]
+    return torch.stack([own[int(miou.argmax())] for own, miou in zip(confusions, scores, strict=True)]).sum(0)
