@@ -112,3 +112,85 @@ def test_segmenter_trains_and_tests_on_a_slice(path, tmp_path, load, monkeypatch
     runner = Runner.from_cfg(cfg)
     runner.train()
     assert 0 <= runner.test()['mIoU'] < 100
+
+
+@pytest.fixture(scope='module')
+def trained(full, tmp_path_factory):
+    """Config file, checkpoint and work directory of a small segmenter, trained for a step."""
+    folder = tmp_path_factory.mktemp('segmenter')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('VOC12', str(full))
+        patch.setenv('LABELS', 'SegmentationClass')
+        cfg = Config.fromfile('configs/voc12_segmenters/deeplabv3plus.py')
+    cfg.model.backbone.update(type='ResNet', depth=18, init_cfg=None)
+    cfg.model.decode_head.update(in_channels=512, channels=16, c1_in_channels=64, c1_channels=8)
+    cfg.train_dataloader.update(batch_size=2, num_workers=0, persistent_workers=False)
+    cfg.default_hooks.checkpoint.interval = 1
+    cfg.train_cfg.max_iters = 1
+    cfg.update(val_dataloader=None, val_cfg=None, val_evaluator=None, work_dir=str(folder))
+    Runner.from_cfg(cfg).train()
+    cfg.dump(folder / 'config.py')
+    return str(folder / 'config.py'), str(folder / 'iter_1.pth'), folder
+
+
+def photo_of(cfg):
+    return Path(cfg.test_dataloader.dataset.data_root, 'JPEGImages/2007_000004.jpg')
+
+
+def test_a_trained_segmenter_answers_the_calls_of_mmseg(trained):
+    from mmseg.apis import MMSegInferencer, inference_model, init_model
+
+    file, checkpoint, folder = trained
+    model = init_model(file, checkpoint, device='cpu')
+    photo = photo_of(model.cfg)
+    with Image.open(photo) as image:
+        pixels = np.asarray(image)
+    expected = inference_model(model, str(photo)).pred_sem_seg.data[0].numpy()
+    assert expected.shape == pixels.shape[:2]
+    from_array = inference_model(model, np.ascontiguousarray(pixels[..., ::-1]))  # arrays are BGR to mmseg
+    np.testing.assert_array_equal(from_array.pred_sem_seg.data[0].numpy(), expected)
+    inferencer = MMSegInferencer(file, checkpoint, device='cpu', show_progress=False)
+    answer = inferencer(str(photo), out_dir=str(folder / 'answers'), return_vis=True)
+    np.testing.assert_array_equal(answer['predictions'], expected)
+    assert answer['visualization'].shape == pixels.shape
+
+
+def test_a_segmenter_is_trained_tested_and_asked_in_the_same_colours(trained):
+    from mmengine.dataset import Compose
+    from mmengine.registry import DATASETS
+    from mmseg.apis import init_model
+
+    file, checkpoint, _ = trained
+    model = init_model(file, checkpoint, device='cpu')
+    settings = model.cfg.model.data_preprocessor
+    train, test = model.cfg.train_dataloader.dataset, model.cfg.test_dataloader.dataset
+    assert train.pipeline[0] == test.pipeline[0]
+    train.pipeline = [train.pipeline[0], train.pipeline[-1]]  # the same place of the photo
+    photo = photo_of(model.cfg)
+    for sample, path in [
+        (Compose(model.cfg.test_pipeline)({'img_path': str(photo)}), photo),
+        *((data[0], data.get_data_info(0)['img_path']) for data in map(DATASETS.build, (train, test))),
+    ]:
+        with Image.open(path) as image:
+            expected = (np.asarray(image) - np.array(settings.mean)) / settings.std  # of RGB
+        seen = model.data_preprocessor({'inputs': [sample['inputs']], 'data_samples': [sample['data_samples']]}, False)
+        seen = seen['inputs'][0].permute(1, 2, 0).numpy()
+        assert np.abs(seen - expected).mean() < 0.05  # two readers of JPEG
+        assert np.abs(seen[..., ::-1] - expected).mean() > 0.2
+
+
+def test_pictures_of_a_test_have_the_colours_of_voc(trained):
+    file, checkpoint, folder = trained
+    cfg = Config.fromfile(file)
+    cfg.default_hooks.visualization.draw = True  # what mmseg's test.py does for --show-dir
+    cfg.visualizer.update(save_dir=str(folder / 'pictures'), alpha=1.0, name='of a test')
+    cfg.update(load_from=checkpoint)
+    cfg.test_dataloader.dataset.indices = 1
+    runner = Runner.from_cfg(cfg)
+    runner.test()
+    (picture,) = (folder / 'pictures').rglob('*.png')
+    with Image.open(picture) as image:
+        halves = np.asarray(image.convert('RGB'))
+    assert halves.shape == (60, 160, 3)  # truth and prediction
+    cat = halves[11:49, 11:38].reshape(-1, 3)
+    assert tuple(np.median(cat, 0)) == (64, 0, 0)  # VOC's cat

@@ -1,6 +1,7 @@
 # the second stage of the paper: SEC on DeepLab-LargeFOV, with the settings of both; the head lacks its num_classes
 size = (321, 321)
 sec_pipeline = [
+    dict(type='LoadImageFromFile'),
     dict(type='Resize', scale=size, keep_ratio=False),
     dict(type='RandomFlip', prob=0.5),
     dict(type='PackSegInputs', meta_keys=('img_path', 'ori_shape', 'img_shape', 'gt_label')),
@@ -8,7 +9,11 @@ sec_pipeline = [
 model = dict(
     type='SEC',
     data_preprocessor=dict(
-        type='SegDataPreProcessor', mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], size=size
+        type='SegDataPreProcessor',
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        size=size,
+        bgr_to_rgb=True,
     ),
     backbone=dict(type='VGG16LargeFOV', init_cfg=dict(type='Pretrained', checkpoint='torchvision://vgg16')),
     decode_head=dict(  # fc8

@@ -7,7 +7,6 @@ train_dataloader = dict(
         ann_file='ImageSets/Segmentation/train_aug.txt',
         tags_file='../../image_level_labels.csv',
         mask_classes=classes,  # labels are numbered as the classes are
-        cache=True,
         **data,
     )
 )

@@ -8,6 +8,7 @@ train_dataloader = dict(
     persistent_workers=False,
     dataset=dict(
         pipeline=[
+            _base_.load,
             dict(type='RandomResize', scale=(224, 224), ratio_range=(0.75, 1.5), keep_ratio=True),
             dict(type='RandomCrop', crop_size=size, cat_max_ratio=0.9),
             dict(type='RandomFlip', prob=0.5),

@@ -14,6 +14,7 @@ from mmengine.registry import DATASETS, TRANSFORMS
 from PIL import Image
 
 from gain_plugin import synthetic
+from gain_plugin.label_files import voc_palette
 from gain_plugin.masks import UNKNOWN
 
 VOC_CLASSES = (
@@ -82,9 +83,13 @@ class VOCTagsDataset(BaseDataset):
         self._values[UNKNOWN] = UNKNOWN
         for index, name in enumerate(classes):
             self._values[list(mask_classes).index(name) + 1] = index + 1
+        colours = np.reshape(voc_palette(), (-1, 3)).tolist()  # those of the pseudo labels
         super().__init__(
             ann_file,
-            {'classes': (('background', *classes) if background else tuple(classes))},
+            {
+                'classes': (('background', *classes) if background else tuple(classes)),
+                'palette': colours[not background :][: len(classes) + background],
+            },
             data_root,
             data_prefix or {'img_path': 'JPEGImages', 'seg_map_path': 'SegmentationClassAug'},
             indices=indices,
