@@ -67,7 +67,10 @@ def test_errors_say_what_to_do(tmp_path, monkeypatch):
     path.write_text('{"images": [], "annotations": []}')
     with pytest.raises(ValueError, match='has no categories: give an instances_'):
         main(['coco', str(path)])
-    path.write_text('{"images": [], "annotations": [], "categories": []}')
+    image = {'id': 1, 'file_name': 'a.jpg', 'height': 8, 'width': 8}
+    shape = {'id': 1, 'image_id': 1, 'category_id': 1, 'segmentation': [[0, 0, 4, 0, 4, 4]]}
+    content = {'images': [image], 'annotations': [shape], 'categories': [{'id': 1, 'name': 'cat'}]}
+    path.write_text(json.dumps(content))
     real = builtins.__import__
 
     def without(name, *args, **kwargs):

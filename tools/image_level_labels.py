@@ -11,70 +11,44 @@ category by id, 255 crowd. Blanks in names of classes become underscores.
 
 import argparse
 import csv
-import json
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
 
-import numpy as np
 from PIL import Image
 
 from gain_plugin.label_files import voc_palette, write_whole
+from gain_plugin.readers import Annotations, Photo, draw_mask, read_coco
+from gain_plugin.readers.voc import read_xml
 
-CROWD = 255
 
-
-def read_voc(root: Path) -> dict[str, list[str]]:
+def voc_labels(root: Path) -> dict[str, list[str]]:
     """Names of the classes of each image with an XML file in ``root/Annotations``."""
     paths = sorted((root / 'Annotations').glob('*.xml'))
     if not paths:
         raise FileNotFoundError(f'{root / "Annotations"} has no XML file: give the folder VOC2012 of VOC')
-    return {path.stem: _read_xml(path) for path in paths}
+    return {path.stem: sorted({_one_word(name) for name, _ in read_xml(path)[0]}) for path in paths}
 
 
-def read_coco(path: Path) -> dict[str, Any]:
-    """The file of instances, parsed."""
-    if not path.is_file():
-        raise FileNotFoundError(f'{path} is not there: unpack the annotations of COCO')
-    content = json.loads(path.read_text())
-    missing = {'images', 'annotations', 'categories'} - set(content)
-    if missing:
-        raise ValueError(f'{path} has no {", ".join(sorted(missing))}: give an instances_*.json of COCO')
-    return content
-
-
-def coco_labels(content: dict[str, Any]) -> dict[str, list[str]]:
+def coco_labels(content: Annotations) -> dict[str, list[str]]:
     """Names of the classes of each image, in the order of the categories; none for an image without objects."""
-    names = {category['id']: _one_word(category['name']) for category in content['categories']}
-    present: dict[int, set[int]] = {image['id']: set() for image in content['images']}
-    for annotation in content['annotations']:
-        present[annotation['image_id']].add(annotation['category_id'])
-    return {_stem(image): [names[key] for key in sorted(present[image['id']])] for image in content['images']}
+    return {_stem(photo): [_one_word(content.classes[label]) for label in photo.labels] for photo in content.photos}
 
 
-def write_coco_masks(content: dict[str, Any], folder: Path) -> None:
+def write_coco_masks(content: Annotations, folder: Path) -> None:
     """A palette PNG an image: 0 background, c + 1 for the c-th category by id, 255 crowd. Needs pycocotools."""
-    try:
-        from pycocotools.coco import COCO
-    except ImportError as error:
-        raise ImportError("masks need pycocotools: pip install 'gain_plugin[coco]'") from error
-    coco = COCO()
-    coco.dataset = content
-    coco.createIndex()
-    values = {key: value for value, key in enumerate(sorted(coco.cats), 1)}
-    folder.mkdir(parents=True, exist_ok=True)
-    for key, image in coco.imgs.items():
-        mask = np.zeros((image['height'], image['width']), np.uint8)
-        # crowds below objects, the smaller objects above the larger
-        for shape in sorted(coco.imgToAnns[key], key=lambda shape: (not shape['iscrowd'], -shape['area'])):
-            mask[coco.annToMask(shape) > 0] = CROWD if shape['iscrowd'] else values[shape['category_id']]
-        _write_mask(mask, folder / f'{_stem(image)}.png')
+    for photo in content.photos:
+        if photo.size is None:
+            raise ValueError(f'{photo.name} has no height and width: its mask cannot be drawn')
+        picture = Image.fromarray(draw_mask(photo, photo.size))
+        picture.putpalette(voc_palette())
+        path = folder / f'{_stem(photo)}.png'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, lambda file, picture=picture: picture.save(file, 'PNG'))
 
 
 def write_labels(labels: dict[str, list[str]], path: Path) -> None:
     """CSV with the columns ``id`` and ``labels``, these with blanks between."""
-    with path.open('w', newline='') as file:
+    with path.open('w', newline='', encoding='utf-8') as file:
         rows = csv.writer(file, lineterminator='\n')
         rows.writerow(('id', 'labels'))
         rows.writerows((name, ' '.join(classes)) for name, classes in labels.items())
@@ -96,37 +70,23 @@ def main(arguments: Iterable[str] | None = None) -> None:
     """Write the files of the command line."""
     args = parse_args(arguments)
     if args.source == 'voc':
-        return write_labels(read_voc(args.path), args.path / 'image_level_labels.csv')
+        return write_labels(voc_labels(args.path), args.path / 'image_level_labels.csv')
     content = read_coco(args.path)
     labels = coco_labels(content)
     root, name = args.path.absolute().parents[1], args.path.stem.removeprefix('instances_')
     write_labels(labels, root / f'{name}.csv')
-    (root / f'{name}.txt').write_text(''.join(f'{image}\n' for image in labels))
+    (root / f'{name}.txt').write_text(''.join(f'{image}\n' for image in labels), 'utf-8')
     if args.masks:
         write_coco_masks(content, root / 'masks' / name)
     return None
-
-
-def _read_xml(path: Path) -> list[str]:
-    try:
-        objects = ElementTree.parse(path).findall('object')
-    except ElementTree.ParseError as error:
-        raise ValueError(f'cannot read {path}: {error}') from error
-    return sorted({_one_word(found.findtext('name', '')) for found in objects})
-
-
-def _write_mask(mask: np.ndarray, path: Path) -> None:
-    picture = Image.fromarray(mask)
-    picture.putpalette(voc_palette())
-    write_whole(path, lambda file: picture.save(file, 'PNG'))
 
 
 def _one_word(name: str) -> str:
     return name.strip().replace(' ', '_')
 
 
-def _stem(image: dict[str, Any]) -> str:
-    return Path(image['file_name']).stem
+def _stem(photo: Photo) -> str:
+    return PurePosixPath(photo.name).with_suffix('').as_posix()
 
 
 if __name__ == '__main__':

@@ -1,0 +1,137 @@
+"""COCO's JSON of instances: boxes, polygons and run-length codes."""
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gain_plugin.readers.annotations import Annotations, Photo, Region, check_name
+from gain_plugin.readers.files import read_json
+
+
+def read_coco(path: Path, root: Path | None = None) -> Annotations:
+    """Every photo of the file, with what is annotated on it.
+
+    A photo's labels are the classes of all its objects, crowded ones too, but a crowd's pixels are unknown. Classes are
+    the categories in the order of their ids. ``iscrowd`` and ``area`` may lack.
+
+    Args:
+        path: ``instances_*.json`` or what annotation tools export in this form.
+        root: the folder that ``file_name`` is relative to; the folder of ``path`` if None.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: no JSON, a part that lacks, ids twice, an annotation of an unknown photo or category, or a box or
+            an outline that is none; names the file and the annotation.
+
+    """
+    content = read_json(path)
+    missing = {'images', 'annotations', 'categories'} - set(content if isinstance(content, dict) else ())
+    if missing:
+        raise ValueError(f'{path} has no {", ".join(sorted(missing))}: give an instances_*.json of COCO')
+    categories = _by_id(content['categories'], path, 'category', 'name')
+    images = _by_id(content['images'], path, 'image', 'file_name')
+    labels = {key: label for label, key in enumerate(sorted(categories))}
+    regions: dict[Any, list[Region]] = defaultdict(list)
+    present: dict[Any, set[int]] = defaultdict(set)
+    for annotation in content['annotations']:
+        where = f'{path}, annotation {annotation.get("id")}'
+        image, category = (_known(annotation, key, kind, where) for key, kind in _references(images, labels))
+        label = labels[category]
+        present[image].add(label)
+        regions[image].append(_region(annotation, label, where))
+    photos = tuple(
+        Photo(check_name(image['file_name'], path), tuple(sorted(present[key])), tuple(regions[key]), size=_size(image))
+        for key, image in images.items()
+    )
+    names = tuple(str(categories[key]['name']).strip() for key in sorted(categories))
+    return Annotations(root or path.parent, names, photos)
+
+
+def _size(image: Mapping[str, Any]) -> tuple[int, int] | None:
+    height, width = image.get('height'), image.get('width')
+    return (height, width) if height and width else None
+
+
+def _references(images: Mapping, labels: Mapping) -> Sequence[tuple[str, Mapping]]:
+    return ('image_id', images), ('category_id', labels)
+
+
+def _known(annotation: Mapping[str, Any], key: str, known: Mapping, where: str) -> Any:
+    value = annotation.get(key)
+    if value not in known:
+        raise ValueError(f'{where}: {key} {value!r} is not in the file: remove the annotation, or add what it means')
+    return value
+
+
+def _by_id(entries: Sequence[dict], path: Path, kind: str, wanted: str) -> dict[Any, dict]:
+    found: dict[Any, dict] = {}
+    for entry in entries:
+        if 'id' not in entry or wanted not in entry:
+            raise ValueError(f'{path}: the {kind} {entry} needs id and {wanted}')
+        if entry['id'] in found:
+            raise ValueError(f'{path}: the {kind} id {entry["id"]} is there twice')
+        found[entry['id']] = entry
+    return found
+
+
+def _region(annotation: Mapping[str, Any], label: int, where: str) -> Region:
+    outline = annotation.get('segmentation') or None
+    box = annotation.get('bbox')
+    if outline is not None:
+        check_outline(outline, where)
+    if box is not None:
+        edges = _corners(box, where)
+    elif outline is None:
+        raise ValueError(f'{where}: neither bbox nor segmentation')
+    else:
+        edges = enclosing(outline) if isinstance(outline, list) else _corners(_box_of_code(outline), where)
+    return Region(None if annotation.get('iscrowd') else label, edges, outline)
+
+
+def _corners(box: Any, where: str) -> tuple[float, float, float, float]:
+    if not _numbers(box) or len(box) != 4 or min(box[2:]) < 0:
+        raise ValueError(f'{where}: bbox must be left, top, width, height in pixels, got {box}')
+    left, top, width, height = box
+    return left, top, left + width, top + height
+
+
+def check_outline(outline: Any, where: object) -> None:
+    """ValueError, which names ``where``, unless these are polygons or a run-length code as COCO has them."""
+    if isinstance(outline, dict):
+        if not {'size', 'counts'} <= set(outline):
+            raise ValueError(f'{where}: a run-length code needs size and counts, got {sorted(outline)}')
+    elif not isinstance(outline, list) or not all(
+        _numbers(one) and len(one) >= 6 and len(one) % 2 == 0 for one in outline
+    ):
+        raise ValueError(f'{where}: a polygon must be a list x1, y1, x2, y2, ... of three points or more')
+
+
+def run_length(outline: list[list[float]] | dict, size: tuple[int, int]) -> dict:
+    """Polygons or a run-length code as the compressed code of pycocotools."""
+    try:
+        from pycocotools import mask as coco
+    except ImportError as error:
+        raise ImportError("outlines need pycocotools: pip install 'gain_plugin[coco]'") from error
+    if isinstance(outline, list):
+        return coco.merge(coco.frPyObjects(outline, *size))
+    return coco.frPyObjects(outline, *size) if isinstance(outline['counts'], list) else outline
+
+
+def enclosing(polygons: Sequence[Sequence[float]]) -> tuple[float, float, float, float]:
+    """Left, top, right, bottom of the box around polygons."""
+    across, down = ([number for one in polygons for number in one[axis::2]] for axis in (0, 1))
+    return min(across), min(down), max(across), max(down)
+
+
+def _box_of_code(code: dict) -> list[float]:
+    from pycocotools import mask as coco
+
+    return coco.toBbox(run_length(code, code['size'])).tolist()
+
+
+def _numbers(values: Any) -> bool:
+    return isinstance(values, (list, tuple)) and all(
+        isinstance(value, (int, float)) and math.isfinite(value) for value in values
+    )

@@ -1,0 +1,94 @@
+"""The command that turns a source into the lists, tags and masks that ``VOCTagsDataset`` reads."""
+
+import argparse
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from gain_plugin.readers.annotations import Annotations
+from gain_plugin.readers.coco import read_coco
+from gain_plugin.readers.folders import read_folders
+from gain_plugin.readers.huggingface import read_huggingface
+from gain_plugin.readers.labelme import read_labelme
+from gain_plugin.readers.npy import read_npy
+from gain_plugin.readers.voc import read_voc, read_voc_sbd
+from gain_plugin.readers.write import divide, read_classes, write_annotations
+from gain_plugin.readers.yolo import read_yolo
+
+VAL_SHARE = 0.2
+
+
+def parse_args(arguments: Iterable[str] | None = None) -> argparse.Namespace:
+    """Arguments of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    formats = parser.add_subparsers(dest='format', required=True, metavar='FORMAT')
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument('--out', type=Path, required=True, help='folder of what is written')
+    common.add_argument('--split', help='write all photos into this list, as train; else into train and val')
+    common.add_argument('--val-share', type=float, default=VAL_SHARE, help='share of the photos that val gets')
+    common.add_argument('--boxes', action='store_true', help='masks of boxes, even where there are outlines')
+    common.add_argument('--no-masks', action='store_true', help='write no masks')
+
+    ordered = argparse.ArgumentParser(add_help=False)
+    ordered.add_argument('--classes', type=Path, help='names of the classes in their order, one a line')
+
+    def add(name: str, source: str, text: str, *more: argparse.ArgumentParser) -> argparse.ArgumentParser:
+        command = formats.add_parser(name, parents=[common, *more], help=text, description=text)
+        command.add_argument('source', type=Path, metavar=source)
+        return command
+
+    add('folders', 'ROOT', 'class folders, as ROOT/cat/1.jpg', ordered)
+    add('coco', 'JSON', 'instances of COCO').add_argument('--photos', type=Path, help="else the JSON file's folder")
+    add('yolo', 'ROOT', 'text files of YOLO with data.yaml or classes.txt')
+    add('labelme', 'ROOT', 'JSON files of LabelMe', ordered)
+    add('voc', 'ROOT', 'XML files of VOC: ROOT/Annotations and ROOT/JPEGImages', ordered)
+    sbd = add('voc-sbd', 'VOC2012', 'VOC 2012 with the masks of SBD; --split train or val')
+    sbd.add_argument('--sbd', type=Path, required=True, help='benchmark_RELEASE/dataset')
+    npy = add('npy', 'NPY', 'cls_labels.npy, a dict of multi-hot vectors', ordered)
+    npy.add_argument('--photos', type=Path, required=True, help='folder of the photos')
+    hub = add('huggingface', 'DATASET', 'a folder of save_to_disk of datasets')
+    hub.add_argument('--image', default='image', help='column of images')
+    hub.add_argument('--labels', help='column of labels; else label or labels')
+    return parser.parse_args(None if arguments is None else list(arguments))
+
+
+def read(args: argparse.Namespace) -> Annotations:
+    """The source that the command line names."""
+    if args.format == 'coco':
+        return read_coco(args.source, args.photos)
+    if args.format == 'yolo':
+        return read_yolo(args.source, args.split)
+    if args.format == 'voc-sbd':
+        return read_voc_sbd(args.source, args.sbd, args.split)
+    if args.format == 'huggingface':
+        return read_huggingface(_load(args.source), args.out / 'photos', args.image, args.labels)
+    known = args.classes or args.out / 'classes.txt'  # of another split
+    classes = read_classes(known) if args.classes or known.is_file() else None
+    if args.format == 'npy':
+        return read_npy(args.source, args.photos, classes)
+    readers = {'folders': read_folders, 'labelme': read_labelme, 'voc': read_voc}
+    return readers[args.format](args.source, classes)
+
+
+def main(arguments: Iterable[str] | None = None) -> None:
+    """Read, write and say what there is now."""
+    args = parse_args(arguments)
+    annotations = read(args)
+    if args.split:
+        splits = {args.split: annotations}
+    else:
+        splits = dict(zip(('train', 'val'), divide(annotations, args.val_share), strict=True))
+    for name, part in splits.items():
+        counts = write_annotations(part, args.out, name, not args.no_masks, args.boxes)
+        print(f'{args.out / name}.txt: {", ".join(f"{count} {what}" for what, count in counts.items())}')
+    for note in annotations.notes:
+        print(note)
+    print(f'root = {str(annotations.root.absolute())!r}\nclasses = {annotations.classes}')
+
+
+def _load(folder: Path) -> Any:
+    try:
+        import datasets
+    except ImportError as error:
+        raise ImportError('this format needs datasets: pip install datasets') from error
+    return datasets.load_from_disk(str(folder))

@@ -1,0 +1,102 @@
+"""Masks from what was drawn on photos."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from gain_plugin.masks import UNKNOWN
+from gain_plugin.readers.annotations import Photo, Region
+from gain_plugin.readers.coco import run_length
+
+
+def draw_mask(photo: Photo, size: tuple[int, int], boxes: bool = False) -> np.ndarray | None:
+    """The mask of a photo, or None if it has none.
+
+    Args:
+        photo: with regions or the file of a mask.
+        size: height and width of the photo.
+        boxes: fill the boxes, even where there are outlines.
+
+    Returns:
+        (H, W) uint8: 0 background, c + 1 for class c, 255 unknown. Crowds lie below all objects, the smaller objects
+        above the larger. A box covers every pixel that it touches.
+
+    Raises:
+        ImportError: outlines need pycocotools.
+        ValueError: the file of the mask cannot be read or is of another size, or an outline is none.
+
+    """
+    if photo.regions is not None:
+        return draw_regions(photo.regions, size, boxes)
+    if photo.mask is None:
+        return None
+    mask = _read_mat(photo.mask) if photo.mask.suffix == '.mat' else _read_picture(photo.mask)
+    if mask.shape != size:
+        raise ValueError(f'{photo.mask} is {mask.shape}, its photo {size}: they must agree')
+    return mask
+
+
+def draw_regions(regions: Sequence[Region], size: tuple[int, int], boxes: bool = False) -> np.ndarray:
+    """As ``draw_mask``."""
+    filled = [(region, fill_box(region.box, size) if boxes else fill(region, size)) for region in regions]
+    mask = np.zeros(size, np.uint8)
+    for region, inside in sorted(filled, key=lambda pair: (pair[0].label is not None, -pair[1].sum())):
+        mask[inside] = UNKNOWN if region.label is None else region.label + 1
+    return mask
+
+
+def fill(region: Region, size: tuple[int, int]) -> np.ndarray:
+    """(H, W) bool: the pixels within a region's outline, or else its box."""
+    if region.outline is None:
+        return fill_box(region.box, size)
+    if isinstance(region.outline, dict):
+        _check_code(region.outline, size)
+    code = run_length(region.outline, size)
+    from pycocotools import mask as coco
+
+    return coco.decode(code) > 0
+
+
+def _check_code(code: dict, size: tuple[int, int]) -> None:
+    if tuple(code['size']) != size:
+        raise ValueError(f'a run-length code for {tuple(code["size"])} (height, width), the photo is {size}')
+    counts = code['counts']
+    if isinstance(counts, list):
+        whole = all(isinstance(count, int) and count >= 0 for count in counts)
+        if not whole or sum(counts) != size[0] * size[1]:
+            raise ValueError(f'a run-length code must count {size[0] * size[1]} pixels, got {counts[:5]}...')
+    elif not isinstance(counts, (str, bytes)):
+        raise ValueError(f'counts of a run-length code must be a list or text, got {counts!r}')
+
+
+def fill_box(box: tuple[float, float, float, float], size: tuple[int, int]) -> np.ndarray:
+    """(H, W) bool: the pixels that a box touches."""
+    left, top, right, bottom = box
+    inside = np.zeros(size, bool)
+    rows, columns = (
+        slice(max(0, int(np.floor(a))), max(0, int(np.ceil(b)))) for a, b in ((top, bottom), (left, right))
+    )
+    inside[rows, columns] = True
+    return inside
+
+
+def _read_picture(path: Path) -> np.ndarray:
+    try:
+        with Image.open(path) as image:
+            if image.mode not in ('P', 'L'):
+                raise ValueError(f'{path} has the mode {image.mode}: masks must be of 8 bit, with or without a palette')
+            return np.array(image)
+    except OSError as error:
+        raise ValueError(f'cannot read {path}: {error}') from error
+
+
+def _read_mat(path: Path) -> np.ndarray:
+    """``GTcls.Segmentation`` of SBD's files."""
+    from scipy.io import loadmat
+
+    try:
+        return loadmat(path)['GTcls']['Segmentation'][0, 0].astype(np.uint8)
+    except Exception as error:  # scipy raises what the bytes lead it to
+        raise ValueError(f'cannot read {path} as a mask of SBD: {error}') from error

@@ -1,0 +1,81 @@
+"""Photos and JSON on the disk, with errors that name the file."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, UnidentifiedImageError
+
+SYSTEM_FILES = ('Thumbs.db', 'desktop.ini')
+
+
+def is_photo(path: Path) -> bool:
+    """Whether the extension is one that Pillow opens, in whatever case."""
+    return extension_known(path.suffix) and not path.name.startswith('.')
+
+
+def extension_known(suffix: str) -> bool:
+    """Whether Pillow opens files with this extension, as ``.jpg``."""
+    return Image.registered_extensions().get(suffix.lower()) in Image.OPEN
+
+
+def is_hidden(path: Path) -> bool:
+    """Whether a file is one that systems leave in folders."""
+    return path.name.startswith('.') or path.name in SYSTEM_FILES
+
+
+def photos_below(folder: Path) -> Iterator[Path]:
+    """All photos in a folder and the folders in it, sorted; FileNotFoundError if it is none."""
+    check_folder(folder)
+    yield from sorted(path for path in folder.rglob('*') if is_photo(path) and path.is_file())
+
+
+def check_folder(folder: Path) -> None:
+    """FileNotFoundError unless it is a folder."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f'{folder} is not a folder')
+
+
+def find_photo(root: Path, name: str, where: object) -> str:
+    """The name of a photo with its extension, where it may lack; errors name ``where`` it is listed.
+
+    Raises:
+        FileNotFoundError: no such photo below ``root``.
+        ValueError: photos with several extensions.
+
+    """
+    path = root / name
+    if path.is_file():
+        return name
+    found = sorted(one.name for one in path.parent.glob(f'{_literal(path.name)}.*') if is_photo(one))
+    found = [one for one in found if Path(one).stem == path.name]
+    if not found:
+        raise FileNotFoundError(f'{path}, which {where} lists, is not there')
+    if len(found) > 1:
+        raise ValueError(f'{where}: {name} may be any of {found} in {path.parent}: remove the others')
+    return (Path(name).parent / found[0]).as_posix()
+
+
+def photo_size(path: Path) -> tuple[int, int]:
+    """Height and width from the head of a file; ValueError names a file that is no photo."""
+    try:
+        with Image.open(path) as image:
+            return image.height, image.width
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise ValueError(f'cannot read {path}: {error}') from error
+
+
+def read_json(path: Path) -> Any:
+    """The content; ValueError names a file that cannot be read."""
+    if not path.is_file():
+        raise FileNotFoundError(f'{path} is not there')
+    try:
+        return json.loads(path.read_text('utf-8-sig'))
+    except ValueError as error:  # not JSON, or not UTF-8
+        raise ValueError(f'cannot read {path}: {error}') from error
+
+
+def _literal(name: str) -> str:
+    """A pattern of glob that means the name itself."""
+    return ''.join(f'[{letter}]' if letter in '[*?' else letter for letter in name)

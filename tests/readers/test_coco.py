@@ -1,0 +1,93 @@
+import numpy as np
+import pytest
+
+from gain_plugin.readers import draw_mask, read_coco
+
+SQUARE = {'id': 1, 'image_id': 9, 'category_id': 7, 'bbox': [1, 1, 2, 2], 'segmentation': [[1, 1, 3, 1, 3, 3, 1, 3]]}
+
+
+def content(*annotations, **changes):
+    images = [{'id': 9, 'file_name': 'a/1.jpg', 'height': 6, 'width': 8}, {'id': 4, 'file_name': 'b/1.jpg'}]
+    categories = [{'id': 7, 'name': 'hot dog'}, {'id': 2, 'name': 'cat'}]
+    return {'images': images, 'categories': categories, 'annotations': list(annotations), **changes}
+
+
+def test_ids_with_holes_and_the_same_name_in_two_folders(tmp_path, write):
+    found = read_coco(write('instances.json', content(SQUARE, {**SQUARE, 'category_id': 2, 'iscrowd': 1})))
+    assert found.root == tmp_path
+    assert found.classes == ('cat', 'hot dog')
+    assert [(one.name, one.labels) for one in found.photos] == [('a/1.jpg', (0, 1)), ('b/1.jpg', ())]
+    object_, crowd = found.photos[0].regions
+    assert (object_.label, object_.box, crowd.label) == (1, (1, 1, 3, 3), None)
+    assert found.photos[1].regions == ()
+    assert [one.size for one in found.photos] == [(6, 8), None]
+    assert read_coco(tmp_path / 'instances.json', tmp_path / 'photos').root == tmp_path / 'photos'
+
+
+def test_mask_of_polygons_codes_boxes_and_crowds(write):
+    pytest.importorskip('pycocotools')
+    size = (6, 8)
+    large = {**SQUARE, 'category_id': 2, 'bbox': [0, 0, 6, 4], 'segmentation': []}  # a box alone
+    # column by column: the last two columns
+    crowd = {**SQUARE, 'iscrowd': 1, 'segmentation': {'size': size, 'counts': [5 * 6, 3 * 6]}}
+    (photo, _) = read_coco(write('instances.json', content(SQUARE, large, crowd))).photos
+    expected = np.zeros(size, np.uint8)
+    expected[:, 5:] = 255
+    expected[:4, :6] = 1  # a cat's box, above the crowd
+    boxes = expected.copy()
+    expected[1:3, 1:3] = 2  # the small hot dog above the cat
+    assert draw_mask(photo, size).tolist() == expected.tolist()
+    boxes[:, 5:][4:], boxes[:3, 6:], boxes[3:, 6:] = 0, 0, 0  # the crowd's box is hidden below the hot dog's
+    boxes[1:3, 1:3] = 2
+    assert draw_mask(photo, size, boxes=True).tolist() == boxes.tolist()
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ({'category_id': 3}, 'annotation 1: category_id 3 is not in the file'),
+        ({'image_id': None}, 'annotation 1: image_id None is not in the file'),
+        ({'bbox': [1, 1, -2, 2]}, 'bbox must be left, top, width, height'),
+        ({'bbox': [1, 1, 2]}, r'bbox must be .* got \[1, 1, 2\]'),
+        ({'bbox': None, 'segmentation': None}, 'neither bbox nor segmentation'),
+        ({'segmentation': [[1, 1, 2, 2]]}, 'three points or more'),
+        ({'segmentation': [[1, 1, 2, 2, 3, 'x']]}, 'three points or more'),
+        ({'segmentation': {'counts': [1]}}, r"needs size and counts, got \['counts'\]"),
+    ],
+)
+def test_an_annotation_that_is_wrong_is_named(write, change, message):
+    with pytest.raises(ValueError, match=f'instances.json, .*{message}'):
+        read_coco(write('instances.json', content({**SQUARE, **change})))
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        ({'images': [{'id': 1, 'file_name': 'a.jpg'}] * 2}, 'image id 1 is there twice'),
+        ({'images': [{'id': 1}]}, 'needs id and file_name'),
+        ({'images': [{'id': 1, 'file_name': '../a.jpg'}]}, "photo '../a.jpg' must be below the root"),
+        ({'images': [{'id': 1, 'file_name': 'C:\\a.jpg'}]}, 'must be below the root'),
+        (
+            {'images': [{'id': 1, 'file_name': 'a.jpg'}, {'id': 2, 'file_name': 'a.jpg'}]},
+            "photo 'a.jpg' is there 2 times",
+        ),
+        ({'images': []}, 'has no photo'),
+        ({'categories': [{'id': 1, 'name': 'cat'}, {'id': 2, 'name': 'cat'}]}, "class 'cat' is there 2 times"),
+        ({'categories': [{'id': 1, 'name': ' '}]}, 'every class needs a name'),
+    ],
+)
+def test_images_and_categories_that_are_wrong(write, changes, message):
+    with pytest.raises(ValueError, match=message):
+        read_coco(write('instances.json', content(**changes)))
+
+
+def test_files_that_are_not_of_this_form(tmp_path, write):
+    with pytest.raises(FileNotFoundError, match='none.json is not there'):
+        read_coco(tmp_path / 'none.json')
+    with pytest.raises(ValueError, match=r'captions.json has no categories: give an instances_'):
+        read_coco(write('captions.json', {'images': [], 'annotations': []}))
+    with pytest.raises(ValueError, match='cannot read .*broken.json'):
+        read_coco(write('broken.json', '{'))
+    (tmp_path / 'latin.json').write_bytes('{"a": "é"}'.encode('latin1'))
+    with pytest.raises(ValueError, match='cannot read .*latin.json'):
+        read_coco(tmp_path / 'latin.json')
