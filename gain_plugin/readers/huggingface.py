@@ -24,7 +24,7 @@ def read_huggingface(dataset: Any, root: Path, image: str = 'image', labels: str
     try:
         import datasets
     except ImportError as error:
-        raise ImportError('this reader needs datasets: pip install datasets') from error
+        raise ImportError("this reader needs datasets: pip install 'gain_plugin[huggingface]'") from error
     labels = labels or next((name for name in ('label', 'labels') if name in dataset.features), 'label')
     for column in (image, labels):
         if column not in dataset.features:

@@ -26,13 +26,12 @@ def test_a_second_list_keeps_the_classes_of_the_first(tmp_path, photo):
         main(['folders', str(tmp_path / split), '--out', str(tmp_path / 'own'), '--split', split])
     assert (tmp_path / 'own/classes.txt').read_text() == 'cat\ndog\n'
     assert (tmp_path / 'own/val.txt').read_text() == 'dog/3.png\n'
+    val = ['folders', str(tmp_path / 'val'), '--out', str(tmp_path / 'own'), '--split', 'val']
     (tmp_path / 'order.txt').write_text('dog\ncat\n')
     with pytest.raises(
         ValueError, match=r"classes.txt has the classes \['cat', 'dog'\], here they are \['dog', 'cat'\]"
     ):
-        main(
-            ['folders', str(tmp_path / 'val'), '--out', str(tmp_path / 'own'), '--classes', str(tmp_path / 'order.txt')]
-        )
+        main([*val, '--classes', str(tmp_path / 'order.txt')])
 
 
 @pytest.mark.parametrize(('options', 'values'), [([], {0, 1}), (['--boxes'], {1})])
