@@ -64,10 +64,11 @@ def affinity(images: Tensor, dilations: Sequence[int] = DILATIONS) -> Tensor:
         (8 D, N, 1, H, W), which sum up to 1 over the first dimension: for each distance the neighbours row by row.
 
     """
-    neighbours = torch.stack(list(_neighbours(images, dilations)))
-    with_centre = torch.cat([neighbours, images.expand(len(dilations), *images.shape)])  # the centre at every distance
-    distance = (neighbours - images).abs() / (CONTRAST * with_centre.std(0) + 1e-8)
-    return (-distance.mean(2, keepdim=True)).softmax(0)
+    differences = torch.stack([neighbour - images for neighbour in _neighbours(images, dilations)])
+    count = 9 * len(dilations)  # the pixel itself is there once for every distance, and differs by 0
+    variance = (differences.square().sum(0) - differences.sum(0).square() / count) / (count - 1)
+    distance = differences.abs_().div_(CONTRAST * variance.clamp_min(0).sqrt() + 1e-8)
+    return distance.mean(2, keepdim=True).neg_().softmax(0)
 
 
 def _neighbours(images: Tensor, dilations: Sequence[int]) -> Iterator[Tensor]:
