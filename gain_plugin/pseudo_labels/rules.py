@@ -72,6 +72,23 @@ def calibrate(confusions: Tensor, thresholds: Tensor, decided: float = 1.0) -> C
     )
 
 
+def otsu_threshold(maps: Tensor, bins: int = 100) -> float:
+    """A threshold for one image without any mask: Otsu's (1979), of the largest map of each pixel.
+
+    It parts the pixels into two groups so that their means, weighted by their sizes, lie farthest apart.
+
+    Args:
+        maps: (n, H, W) in 0..1 of the image's n classes, at least one.
+        bins: B of the histogram; the threshold is one of 1/B, 2/B, ... 1.
+
+    """
+    counts = torch.histc(maps.amax(0), bins, 0, 1).double()
+    centres = (torch.arange(bins, device=maps.device) + 0.5) / bins
+    size, moment = counts.cumsum(0), (counts * centres).cumsum(0)
+    between = (moment * size[-1] - moment[-1] * size) ** 2 / (size * (size[-1] - size)).clamp_min(1)
+    return (int(between.argmax()) + 1) / bins
+
+
 def pair_scores(confusion: Tensor) -> tuple[Tensor, Tensor]:
     """Scores of all pairs of thresholds: mIoU of the decided pixels and their share, (T, T) [background, foreground].
 

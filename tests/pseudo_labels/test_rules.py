@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from gain_plugin.pseudo_labels.rules import calibrate, pair_scores, plateau
+from gain_plugin.pseudo_labels.rules import calibrate, otsu_threshold, pair_scores, plateau
 from gain_plugin.seeds import seed_confusion
 
 THRESHOLDS = torch.arange(10) / 10
@@ -86,6 +86,31 @@ def test_width_of_the_plateau(miou, width):
 
 def test_a_second_summit_is_not_of_the_plateau():
     assert plateau(torch.tensor([0.5, 0.1, 0.49]), THRESHOLDS[:3]) == 0
+
+
+def test_otsu_parts_two_groups():
+    maps = torch.tensor([0.1, 0.12, 0.15, 0.8, 0.85, 0.9])[None, None]
+    assert 0.15 < otsu_threshold(maps) < 0.8
+
+
+def test_otsu_equals_trying_all_thresholds():
+    maps = torch.rand(2, 20, 20)
+    peak = maps.amax(0).flatten()
+    values = (peak * 100).floor().clamp_max(99) / 100 + 0.005  # centres of the bins
+
+    def between(threshold):
+        high = values > threshold
+        if high.all() or not high.any():
+            return 0.0
+        share = high.double().mean()
+        return float(share * (1 - share) * (values[high].double().mean() - values[~high].double().mean()) ** 2)
+
+    best = max(between(step / 100) for step in range(1, 100))
+    assert between(otsu_threshold(maps)) == pytest.approx(best)
+
+
+def test_otsu_of_a_map_without_contrast_is_no_error():
+    assert 0 <= otsu_threshold(torch.zeros(1, 4, 4)) <= 1
 
 
 @pytest.mark.parametrize(
