@@ -11,6 +11,7 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from torch import nn
 
+from gain_plugin.affinity import Affinity
 from gain_plugin.mm.samples import bound_arguments, multi_hot
 from gain_plugin.mm.segmentors import is_segmentor, segmentor_options
 from gain_plugin.model import GAIN
@@ -30,6 +31,8 @@ class AttentionHook(Hook):
         flip: add the maps of the mirrored images.
         target_layer: as in ``GAIN``.
         score_layer: as in ``GAIN``.
+        affinity: arguments of ``gain_plugin.affinity.Affinity``, to spread the maps over what has like features, as
+            ``dict(layers=('network.layer2', 'network.layer3'))``; a further pass an image.
 
     """
 
@@ -40,10 +43,12 @@ class AttentionHook(Hook):
         flip: bool = False,
         target_layer: str | None = None,
         score_layer: str | None = None,
+        affinity: dict[str, Any] | None = None,
     ) -> None:
         self._num_classes = num_classes
         self._scales = tuple(scales)
         self._flip = flip
+        self._affinity = Affinity(**affinity) if affinity else None
         self._target_layer = target_layer
         self._score_layer = score_layer
 
@@ -73,6 +78,8 @@ class AttentionHook(Hook):
         maps = multi_scale_maps(
             partial(self._gain.attention, normalize=False), images, labels, scales=self._scales, flip=self._flip
         )
+        if self._affinity:
+            maps = self._affinity.spread(host, maps, images, labels, {'mode': 'tensor'})
         for sample, own in zip(output, maps.split(labels.sum(1).tolist()), strict=True):
             height, width = sample.img_shape[:2]
             own = F.interpolate(own[:, None, :height, :width], sample.ori_shape[:2], mode='bilinear')[:, 0]

@@ -5,6 +5,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from gain_plugin import GAIN
+from gain_plugin.affinity import Affinity
 
 
 def test_maps_of_the_labels_at_the_size_of_the_image(tmp_path):
@@ -34,3 +35,32 @@ def test_maps_of_the_labels_at_the_size_of_the_image(tmp_path):
     maps = maps / maps.amax((1, 2), keepdim=True)
     torch.testing.assert_close(torch.cat([sample.attention_maps for sample in samples]), maps, atol=5e-3, rtol=0)
     assert sum(bool(module._forward_hooks) for module in runner.model.modules()) == 1  # the test's own
+
+
+def test_maps_are_spread_over_the_features_of_the_named_layers(tmp_path):
+    cfg = Config.fromfile('configs/synthetic/plain.py')
+    cfg.work_dir = str(tmp_path)
+    cfg.val_dataloader.dataset.count = 2
+    cfg.test_dataloader = cfg.val_dataloader
+    options = {'layers': ['network.features.0', 'network.features'], 'power': 3}
+    kept = []
+
+    def keep(module, args, kwargs, output):
+        if kwargs['mode'] == 'predict':
+            kept.append((kwargs['inputs'], output))
+
+    for name, affinity in {'read': None, 'spread': options}.items():
+        cfg.default_hooks.attention.affinity = affinity
+        cfg.experiment_name = name
+        runner = Runner.from_cfg(cfg)
+        runner.model.register_forward_hook(keep, with_kwargs=True)
+        runner.test()
+    (images, samples), (_, spread_samples) = kept
+    labels = torch.zeros(2, 4)
+    for row, sample in zip(labels, samples, strict=True):
+        row[sample.gt_label] = 1
+    maps, found = (torch.cat([own.attention_maps for own in result]) for result in (samples, spread_samples))
+    torch.testing.assert_close(
+        found, Affinity(**options).spread(runner.model, maps, images, labels, {'mode': 'tensor'})
+    )
+    assert not torch.allclose(found, maps, atol=0.05)
