@@ -39,7 +39,7 @@ def write_coco_masks(content: Annotations, folder: Path) -> None:
     for photo in content.photos:
         if photo.size is None:
             raise ValueError(f'{photo.name} has no height and width: its mask cannot be drawn')
-        picture = Image.fromarray(draw_mask(photo, photo.size))
+        picture = Image.fromarray(draw_mask(photo, photo.size, len(content.classes)))
         picture.putpalette(voc_palette())
         path = folder / f'{_stem(photo)}.png'
         path.parent.mkdir(parents=True, exist_ok=True)

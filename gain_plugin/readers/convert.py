@@ -7,10 +7,13 @@ from typing import Any
 
 from gain_plugin.readers.annotations import Annotations
 from gain_plugin.readers.coco import read_coco
+from gain_plugin.readers.config import KINDS, write_config
 from gain_plugin.readers.folders import read_folders
 from gain_plugin.readers.huggingface import read_huggingface
 from gain_plugin.readers.labelme import read_labelme
+from gain_plugin.readers.mask_values import read_mask_values
 from gain_plugin.readers.npy import read_npy
+from gain_plugin.readers.table import read_table
 from gain_plugin.readers.voc import read_voc, read_voc_sbd
 from gain_plugin.readers.write import divide, read_classes, write_annotations
 from gain_plugin.readers.yolo import read_yolo
@@ -26,6 +29,7 @@ def parse_args(arguments: Iterable[str] | None = None) -> argparse.Namespace:
     common.add_argument('--out', type=Path, required=True, help='folder of what is written')
     common.add_argument('--split', help='write all photos into this list, as train; else into train and val')
     common.add_argument('--val-share', type=float, default=VAL_SHARE, help='share of the photos that val gets')
+    common.add_argument('--config', choices=KINDS, default='tags', help='which of configs/own_data config.py inherits')
     common.add_argument('--boxes', action='store_true', help='masks of boxes, even where there are outlines')
     common.add_argument('--no-masks', action='store_true', help='write no masks')
 
@@ -46,6 +50,10 @@ def parse_args(arguments: Iterable[str] | None = None) -> argparse.Namespace:
     sbd.add_argument('--sbd', type=Path, required=True, help='benchmark_RELEASE/dataset')
     npy = add('npy', 'NPY', 'cls_labels.npy, a dict of multi-hot vectors', ordered)
     npy.add_argument('--photos', type=Path, required=True, help='folder of the photos')
+    table = add('table', 'CSV', 'a CSV of photos and labels, and a folder of masks', ordered)
+    table.add_argument('--photos', type=Path, required=True, help='folder of the photos')
+    table.add_argument('--masks', type=Path, help='folder of masks, under the names of the photos')
+    table.add_argument('--mask-values', type=Path, help='CSV class,value or class,red,green,blue of the masks')
     hub = add('huggingface', 'DATASET', 'a folder of save_to_disk of datasets')
     hub.add_argument('--image', default='image', help='column of images')
     hub.add_argument('--labels', help='column of labels; else label or labels')
@@ -66,6 +74,8 @@ def read(args: argparse.Namespace) -> Annotations:
     classes = read_classes(known) if args.classes or known.is_file() else None
     if args.format == 'npy':
         return read_npy(args.source, args.photos, classes)
+    if args.format == 'table':
+        return read_table(args.source, args.photos, classes, args.masks)
     readers = {'folders': read_folders, 'labelme': read_labelme, 'voc': read_voc}
     return readers[args.format](args.source, classes)
 
@@ -74,16 +84,19 @@ def main(arguments: Iterable[str] | None = None) -> None:
     """Read, write and say what there is now."""
     args = parse_args(arguments)
     annotations = read(args)
+    values = read_mask_values(args.mask_values, annotations.classes) if vars(args).get('mask_values') else None
     if args.split:
         splits = {args.split: annotations}
     else:
         splits = dict(zip(('train', 'val'), divide(annotations, args.val_share), strict=True))
     for name, part in splits.items():
-        counts = write_annotations(part, args.out, name, not args.no_masks, args.boxes)
+        counts = write_annotations(part, args.out, name, not args.no_masks, args.boxes, values)
         print(f'{args.out / name}.txt: {", ".join(f"{count} {what}" for what, count in counts.items())}')
     for note in annotations.notes:
         print(note)
-    print(f'root = {str(annotations.root.absolute())!r}\nclasses = {annotations.classes}')
+    if 'train' in splits:
+        count = len(splits['train'].photos)
+        print(write_config(args.out, args.config, annotations.root, annotations.classes, count))
 
 
 def _load(folder: Path) -> Any:

@@ -1,23 +1,32 @@
 """Masks from what was drawn on photos."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from gain_plugin.masks import UNKNOWN
 from gain_plugin.readers.annotations import Photo, Region
 from gain_plugin.readers.coco import run_length
+from gain_plugin.readers.mask_values import Pixel, read_mask
 
 
-def draw_mask(photo: Photo, size: tuple[int, int], boxes: bool = False) -> np.ndarray | None:
+def draw_mask(
+    photo: Photo,
+    size: tuple[int, int],
+    classes: int,
+    boxes: bool = False,
+    values: Mapping[Pixel, int] | None = None,
+) -> np.ndarray | None:
     """The mask of a photo, or None if it has none.
 
     Args:
         photo: with regions or the file of a mask.
         size: height and width of the photo.
+        classes: K.
         boxes: fill the boxes, even where there are outlines.
+
+        values: what the pixels of its file mean, as ``read_mask`` has it.
 
     Returns:
         (H, W) uint8: 0 background, c + 1 for class c, 255 unknown. Crowds lie below all objects, the smaller objects
@@ -32,7 +41,7 @@ def draw_mask(photo: Photo, size: tuple[int, int], boxes: bool = False) -> np.nd
         return draw_regions(photo.regions, size, boxes)
     if photo.mask is None:
         return None
-    mask = _read_mat(photo.mask) if photo.mask.suffix == '.mat' else _read_picture(photo.mask)
+    mask = _read_mat(photo.mask) if photo.mask.suffix == '.mat' else read_mask(photo.mask, classes, values)
     if mask.shape != size:
         raise ValueError(f'{photo.mask} is {mask.shape}, its photo {size}: they must agree')
     return mask
@@ -80,16 +89,6 @@ def fill_box(box: tuple[float, float, float, float], size: tuple[int, int]) -> n
     )
     inside[rows, columns] = True
     return inside
-
-
-def _read_picture(path: Path) -> np.ndarray:
-    try:
-        with Image.open(path) as image:
-            if image.mode not in ('P', 'L'):
-                raise ValueError(f'{path} has the mode {image.mode}: masks must be of 8 bit, with or without a palette')
-            return np.array(image)
-    except OSError as error:
-        raise ValueError(f'cannot read {path}: {error}') from error
 
 
 def _read_mat(path: Path) -> np.ndarray:

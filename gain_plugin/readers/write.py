@@ -2,7 +2,7 @@
 
 import csv
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -12,10 +12,16 @@ from gain_plugin.label_files import voc_palette, write_whole
 from gain_plugin.readers.annotations import Annotations, Photo
 from gain_plugin.readers.draw import draw_mask
 from gain_plugin.readers.files import photo_size
+from gain_plugin.readers.mask_values import Pixel
 
 
 def write_annotations(
-    annotations: Annotations, out: Path, split: str, masks: bool = True, boxes: bool = False
+    annotations: Annotations,
+    out: Path,
+    split: str,
+    masks: bool = True,
+    boxes: bool = False,
+    mask_values: Mapping[Pixel, int] | None = None,
 ) -> dict[str, int]:
     """Write ``<split>.txt``, ``<split>.csv``, ``classes.txt`` and, of photos that have them, masks.
 
@@ -27,6 +33,7 @@ def write_annotations(
         split: name of the list.
         masks: whether to write masks.
         boxes: draw filled boxes, even where there are outlines.
+        mask_values: what the pixels of masks mean, as ``read_mask`` has it.
 
     Returns:
         How many ``photos``, ``untagged`` photos and ``masks`` there are.
@@ -42,7 +49,7 @@ def write_annotations(
             raise FileNotFoundError(f'the photo {annotations.root / photo.name} is not there: is this the right root?')
     out.mkdir(parents=True, exist_ok=True)
     _write_classes(annotations.classes, out / 'classes.txt')
-    masked = list(_write_masks(annotations, out / 'masks', boxes)) if masks else []
+    masked = list(_write_masks(annotations, out / 'masks', boxes, mask_values)) if masks else []
     if masked:
         _write_lines(masked, out / f'{split}_masks.txt')
     _write_lines((photo.name for photo in annotations.photos), out / f'{split}.txt')
@@ -89,26 +96,31 @@ def _write_classes(classes: Sequence[str], path: Path) -> None:
     _write_lines(classes, path)
 
 
-def _write_masks(annotations: Annotations, folder: Path, boxes: bool) -> Iterator[str]:
+def _write_masks(
+    annotations: Annotations, folder: Path, boxes: bool, values: Mapping[Pixel, int] | None
+) -> Iterator[str]:
     """Write them, and give the names of the photos that have one."""
     taken: dict[Path, str] = {}
     for photo in annotations.photos:
         path = folder / PurePosixPath(photo.name).with_suffix('.png')
         if path in taken:
             raise ValueError(f'{photo.name} and {taken[path]} would have one mask, {path}: rename one')
-        if _write_mask(photo, annotations.root / photo.name, path, boxes):
+        if _write_mask(photo, annotations, path, boxes, values):
             taken[path] = photo.name
             yield photo.name
 
 
-def _write_mask(photo: Photo, photo_path: Path, path: Path, boxes: bool) -> bool:
+def _write_mask(
+    photo: Photo, annotations: Annotations, path: Path, boxes: bool, values: Mapping[Pixel, int] | None
+) -> bool:
+    photo_path = annotations.root / photo.name
     size = photo_size(photo_path)
     if photo.size not in (None, size):
         raise ValueError(
             f'{photo_path} is {size} (height, width), its annotations are for {photo.size}: was it resized?'
         )
     try:
-        mask = draw_mask(photo, size, boxes)
+        mask = draw_mask(photo, size, len(annotations.classes), boxes, values)
     except ValueError as error:
         raise ValueError(f'cannot draw the mask of {photo_path}: {error}') from error
     if mask is None:
@@ -124,8 +136,10 @@ def _write_tags(annotations: Annotations, path: Path) -> None:
     with path.open('w', newline='', encoding='utf-8') as file:
         rows = csv.writer(file, lineterminator='\n')
         rows.writerow(('id', 'labels'))
-        for photo in annotations.photos:
-            rows.writerow((photo.name, ' '.join(annotations.classes[label] for label in photo.labels)))
+        for photo in annotations.photos:  # one row a label, as names of classes may have blanks
+            rows.writerows((photo.name, annotations.classes[label]) for label in photo.labels)
+            if not photo.labels:
+                rows.writerow((photo.name, ''))
 
 
 def _write_lines(lines: Iterable[str], path: Path) -> None:

@@ -36,10 +36,10 @@ def test_mask_of_polygons_codes_boxes_and_crowds(write):
     expected[:4, :6] = 1  # a cat's box, above the crowd
     boxes = expected.copy()
     expected[1:3, 1:3] = 2  # the small hot dog above the cat
-    assert draw_mask(photo, size).tolist() == expected.tolist()
+    assert draw_mask(photo, size, 2).tolist() == expected.tolist()
     boxes[:, 5:][4:], boxes[:3, 6:], boxes[3:, 6:] = 0, 0, 0  # the crowd's box is hidden below the hot dog's
     boxes[1:3, 1:3] = 2
-    assert draw_mask(photo, size, boxes=True).tolist() == boxes.tolist()
+    assert draw_mask(photo, size, 2, boxes=True).tolist() == boxes.tolist()
 
 
 @pytest.mark.parametrize(

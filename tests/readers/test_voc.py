@@ -33,8 +33,8 @@ def test_boxes_count_pixels_from_one(tmp_path, photo, write, folders):
     expected = np.zeros((6, 8), int)
     expected[1:4, :3] = 2
     expected[1:4, 2] = 1  # the smaller above the larger
-    assert draw_mask(found.photos[0], (6, 8)).tolist() == expected.tolist()
-    assert not draw_mask(found.photos[1], (6, 8)).any()
+    assert draw_mask(found.photos[0], (6, 8), 20).tolist() == expected.tolist()
+    assert not draw_mask(found.photos[1], (6, 8), 20).any()
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_voc_with_sbd(devkit):
     train = read_voc_sbd(*devkit, 'train')
     assert len(train.classes) == 20
     assert [(one.name, one.labels) for one in train.photos] == [(f'JPEGImages/{name}.jpg', (7,)) for name in '124']
-    assert [int(draw_mask(one, (6, 8)).max()) for one in train.photos] == [8, 8, 12]  # VOC's own masks go first
+    assert [int(draw_mask(one, (6, 8), 20).max()) for one in train.photos] == [8, 8, 12]  # VOC's own masks go first
     assert [one.name for one in read_voc_sbd(*devkit, 'val').photos] == ['JPEGImages/3.jpg']
 
 
@@ -103,10 +103,10 @@ def test_voc_with_sbd_that_lacks_something(devkit):
         read_voc_sbd(*devkit, 'test')
     (photo,) = (one for one in read_voc_sbd(*devkit, 'train').photos if one.name.endswith('4.jpg'))
     with pytest.raises(ValueError, match=r'4.mat is \(6, 8\), its photo \(6, 9\)'):
-        draw_mask(photo, (6, 9))
+        draw_mask(photo, (6, 9), 20)
     photo.mask.write_bytes(b'none')
     with pytest.raises(ValueError, match='cannot read .*4.mat as a mask of SBD'):
-        draw_mask(photo, (6, 8))
+        draw_mask(photo, (6, 8), 20)
     photo.mask.unlink()
     with pytest.raises(FileNotFoundError, match=r'4 has neither the mask .*4.png nor .*4.mat'):
         read_voc_sbd(*devkit, 'train')

@@ -22,6 +22,7 @@ def test_lists_tags_and_masks_in_the_photos_folders(tmp_path, photo):
     assert (out / 'train.txt').read_text() == 'a/1.jpg\nb/1.jpg\nc.png\n'
     assert (out / 'train_masks.txt').read_text() == 'a/1.jpg\nb/1.jpg\n'
     assert (out / 'classes.txt').read_text() == 'cat\ndog\n'
+    assert (out / 'train.csv').read_text() == 'id,labels\na/1.jpg,cat\na/1.jpg,dog\nb/1.jpg,\nc.png,cat\n'
     assert sorted(path.relative_to(out).as_posix() for path in out.rglob('*.png')) == ['masks/a/1.png', 'masks/b/1.png']
     with Image.open(out / 'masks/a/1.png') as mask:
         assert mask.mode == 'P'
@@ -68,7 +69,7 @@ def test_annotations_for_another_size_are_refused(tmp_path, photo):
         write_annotations(data, tmp_path / 'out', 'train')
 
 
-@pytest.mark.parametrize('mode', ['RGB', 'I;16', '1'])
+@pytest.mark.parametrize('mode', ['RGB', 'I;16'])
 def test_masks_of_other_modes_are_refused(tmp_path, photo, mode):
     photo('1.jpg')
     Image.new(mode, (8, 6)).save(tmp_path / 'mask.png')
