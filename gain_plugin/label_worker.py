@@ -9,9 +9,12 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 
 from gain_plugin.crf import crf_labels
 from gain_plugin.label_files import counts_path, label_path, read_image, saliency_path, voc_palette, write_whole
+from gain_plugin.pseudo_labels.pamr import pamr
+from gain_plugin.pseudo_labels.rules import otsu_threshold
 from gain_plugin.seeds import UNDECIDED, pseudo_labels, seed_confusion, seed_cues
 
 
@@ -23,10 +26,15 @@ class LabelRule(NamedTuple):
     saliency: str | None = None
     """Folder of <id>.png, grey, 255 for the most salient; replaces ``background``."""
     saliency_threshold: float = 0.06
-    crf: bool = False
+    refine: str | None = None
+    """``'pamr'`` draws the maps to the edges of the image, before the thresholds; ``'crf'`` the labels, behind them."""
+    otsu: bool = False
+    """Each image has a threshold of its own, ``otsu_threshold``, in place of ``foreground`` and ``background``."""
 
     def check(self) -> None:
         """Refuse thresholds that contradict each other."""
+        if self.refine not in (None, 'pamr', 'crf'):
+            raise ValueError(f"refine must be None, 'pamr' or 'crf', got {self.refine!r}")
         if not 0 <= self.background <= self.foreground <= 1:
             raise ValueError(
                 f'thresholds must be 0 <= background <= foreground <= 1, got {self.background} and {self.foreground}'
@@ -106,22 +114,31 @@ def write_labels(task: LabelTask) -> Outcome:
 
 def label_image(task: LabelTask) -> np.ndarray:
     """(H, W) uint8 labels; ValueError names a file that cannot be read or does not fit."""
-    saliency = None
-    if task.rule.saliency is not None:
-        saliency = torch.from_numpy(read_image(saliency_path(task.rule.saliency, task.name), 'L') / np.float32(255))
-    maps = torch.from_numpy(task.maps)
-    rule = task.rule
+    saliency, rule = None, task.rule
+    if rule.saliency is not None:
+        saliency = torch.from_numpy(read_image(saliency_path(rule.saliency, task.name), 'L') / np.float32(255))
+    maps = refine_maps(torch.from_numpy(task.maps), task.img_path, rule)
+    threshold = otsu_threshold(maps) if rule.otsu else None
     sure, possible = seed_cues(
         maps,
-        foreground=rule.foreground,
-        background=rule.background,
+        foreground=rule.foreground if threshold is None else threshold,
+        background=rule.background if threshold is None else threshold,
         saliency=saliency,
         saliency_threshold=rule.saliency_threshold,
     )
-    if rule.crf:
+    if rule.refine == 'crf':
         image = read_image(Path(task.img_path), 'RGB')
         sure, possible = (torch.from_numpy(crf_labels(image, cue.numpy(), len(maps) + 1)) for cue in (sure, possible))
     return pseudo_labels(sure, possible, torch.from_numpy(task.classes)).numpy()
+
+
+def refine_maps(maps: Tensor, img_path: str, rule: LabelRule) -> Tensor:
+    """Maps (n, H, W) as the thresholds of the rule are to see them, in 0..1."""
+    if rule.refine != 'pamr':
+        return maps
+    image = torch.from_numpy(read_image(Path(img_path), 'RGB').copy()).permute(2, 0, 1)
+    refined = pamr(maps[None].float(), image[None].float())[0]
+    return refined / (refined.amax((-2, -1), keepdim=True) + 1e-5)
 
 
 def count_pixels(task: LabelTask, labels: np.ndarray) -> LabelCounts:

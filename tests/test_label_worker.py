@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from gain_plugin.label_worker import LabelRule, LabelTask, Outcome, run_tasks, write_labels
+from gain_plugin.label_worker import LabelRule, LabelTask, Outcome, label_image, run_tasks, write_labels
+from gain_plugin.pseudo_labels.pamr import pamr
 
 TRUTH = np.array([[1, 2, 0, 255]])
 RULE = LabelRule()
@@ -42,8 +44,33 @@ def test_what_is_wrong_with_an_image_is_told_and_leaves_no_file(tmp_path):
     outcome = write_labels(task(tmp_path / 'out', rule=LabelRule(saliency=str(tmp_path))))
     assert 'cannot read' in outcome.problem and 'a.png' in outcome.problem
     assert not (tmp_path / 'out' / 'a.png').exists()
-    outcome = write_labels(task(tmp_path / 'out', rule=LabelRule(crf=True)))
+    outcome = write_labels(task(tmp_path / 'out', rule=LabelRule(refine='crf')))
     assert 'cannot read none.jpg' in outcome.problem
+
+
+def test_pamr_refines_the_maps_before_the_thresholds(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / 'photo.png')
+    maps = np.random.default_rng(1).random((1, 6, 8)).astype(np.float32)
+    refined = pamr(torch.from_numpy(maps)[None], torch.from_numpy(pixels).permute(2, 0, 1)[None].float())[0, 0]
+    expected = np.where(refined / refined.max() > 0.8, 2, 0)
+    assert 0 < (expected == 2).mean() < 1
+    rule = LabelRule(0.8, 0.8, refine='pamr')
+    image = label_image(LabelTask('a', str(tmp_path / 'photo.png'), maps, np.array([1]), None, 3, tmp_path, rule))
+    assert np.array_equal(image, expected)
+
+
+def test_otsu_takes_a_threshold_for_each_image(tmp_path):
+    rule = LabelRule(otsu=True)
+    for scale in (1.0, 0.4):
+        maps = scale * np.array([[[1.0, 0.9, 0.2, 0.1]]], np.float32)
+        labels = label_image(LabelTask('a', 'none.jpg', maps, np.array([0]), None, 3, tmp_path, rule))
+        assert labels.tolist() == [[1, 1, 0, 0]]
+
+
+def test_unknown_refinements_are_refused():
+    with pytest.raises(ValueError, match="refine must be None, 'pamr' or 'crf', got 'CRF'"):
+        LabelRule(refine='CRF').check()
 
 
 def test_what_is_wrong_with_the_disk_is_raised(tmp_path):

@@ -53,7 +53,8 @@ class Road:
         self.segmenter = Config.fromfile(args.segmenter)
         self.segmenter.randomness.seed = args.seed
         self.segmenter.merge_from_dict(args.cfg_options)
-        self.rule = LabelRule(args.foreground, args.background, args.saliency, crf=args.label_crf)
+        self.rule = LabelRule(args.foreground, args.background, args.saliency, refine=args.refine, otsu=args.otsu)
+        self.calibration = {'calibrate_on': args.calibrate, 'decided': args.decided}
         self.crf = args.crf
         self.workers = args.workers
         self.folder = args.work_dir / path.stem
@@ -83,10 +84,12 @@ class Road:
         data = data.datasets[0] if data.type == 'ConcatDataset' else data
         self.classifier.test_dataloader.dataset.update(ann_file=data.ann_file, masks='found')
         checkpoint = (self.folder / 'classifier/last_checkpoint').read_text()
-        report = make_pseudo_labels(self.classifier, checkpoint, self.folder / 'labels', self.rule, self.workers)
+        report = make_pseudo_labels(
+            self.classifier, checkpoint, self.folder / 'labels', self.rule, self.workers, **self.calibration
+        )
         if report.failed:
             raise SystemExit(f'no labels for {report.failed}: mend these images or take them off the list')
-        return report.metrics
+        return report.metrics | ({'calibration': report.calibration._asdict()} if report.calibration else {})
 
     def make_segmenter(self) -> dict:
         """Train the segmenter on the labels."""
@@ -124,7 +127,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--foreground', type=float, default=rule.foreground, help='map above which a class is sure')
     parser.add_argument('--background', type=float, default=rule.background, help='map below which none can be')
     parser.add_argument('--saliency', help='folder of grey <id>.png; the background is then where these are dark')
-    parser.add_argument('--label-crf', action='store_true', help='refine the labels by a dense CRF')
+    parser.add_argument('--refine', choices=['pamr', 'crf'], help='draw the labels to the edges of the images')
+    parser.add_argument('--otsu', action='store_true', help='a threshold for each image, chosen by its map alone')
+    parser.add_argument('--calibrate', metavar='LIST', help='choose both thresholds on the masks of the listed ids')
+    parser.add_argument('--decided', type=float, default=1.0, help='least share of pixels that --calibrate decides')
     parser.add_argument('--crf', action='store_true', help='evaluate behind a dense CRF, too (pip install pydensecrf2)')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, help='settings of the segmenter')
     return parser.parse_args()

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gain_plugin.label_files import counts_path, label_path
 from gain_plugin.mm.metrics import SeedIoU
+from gain_plugin.pseudo_labels.rules import Calibration
 from gain_plugin.seeds import seed_scores
 
 
@@ -28,6 +29,8 @@ class LabelReport(NamedTuple):
     """Per cent, over all labelled images of the list that have a mask: those of ``SeedIoU``, and of the labels
     ``label_mIoU`` (undecided pixels taken as background, as IRN does), ``label_mIoU_decided`` (without these),
     ``label_decided`` (share of pixels) and ``label_IoU_<class>``. Empty without masks."""
+    calibration: Calibration | None = None
+    """The thresholds that were chosen, and how much depends on them, where they were to be."""
 
 
 def measure(out: Path, names: Sequence[str], classes: Sequence[str]) -> dict[str, float]:

@@ -13,17 +13,21 @@ from mmengine.registry import DATASETS, HOOKS
 from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement
 from mmengine.utils import ProgressBar
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from gain_plugin.label_files import label_path
-from gain_plugin.label_worker import LabelRule, LabelTask, Outcome, run_tasks
+from gain_plugin.label_worker import LabelRule, LabelTask, Outcome, refine_maps, run_tasks
 from gain_plugin.masks import UNKNOWN
 from gain_plugin.mm.attention_hook import AttentionHook
+from gain_plugin.mm.dataset import VOCTagsDataset
 from gain_plugin.mm.label_checks import check_data, check_folder, keep_settings, load_fitting
 from gain_plugin.mm.label_report import LabelReport, measure
 from gain_plugin.mm.samples import multi_hot
-from gain_plugin.seeds import SCALES
+from gain_plugin.pseudo_labels.rules import calibrate
+from gain_plugin.seeds import SCALES, seed_confusion
 
+THRESHOLDS = torch.arange(100) / 100  # among which the rule is chosen
 UNTAGGED = 'no tags'
 
 
@@ -33,6 +37,8 @@ def make_pseudo_labels(
     out_dir: str | Path,
     rule: LabelRule | None = None,
     workers: int = 1,
+    calibrate_on: str | Path | None = None,
+    decided: float = 1.0,
 ) -> LabelReport:
     """Write one palette PNG in the form of VOC for every tagged image of the config's test data.
 
@@ -46,7 +52,10 @@ def make_pseudo_labels(
         checkpoint: of the model of the config; it must fit strictly.
         out_dir: folder, made if it is not there.
         rule: how maps become labels; IRN's thresholds without a CRF if not given.
-        workers: processes for the CRF and the writing; 0 does both in this one.
+        workers: processes for the refinement and the writing; 0 does both in this one.
+        calibrate_on: list of ids of a few photos with masks, a file here or in ``data_root``, on which both thresholds
+            are chosen (``gain_plugin.pseudo_labels.rules.calibrate``), after PAMR, before a CRF.
+        decided: least share of the pixels that the chosen thresholds have to decide.
 
     Returns:
         The report; a broken image is in its ``failed`` and does not stop the others.
@@ -68,6 +77,10 @@ def make_pseudo_labels(
     names, classes = check_data(dataset, rule), dataset.metainfo['classes']
     load_fitting(runner, checkpoint, classes)
     attention = _attention_settings(cfg, len(classes))
+    calibration = None
+    if calibrate_on is not None:
+        calibration = calibrate(_confusions(runner, calibrate_on, attention, rule), THRESHOLDS, decided)
+        rule = rule._replace(foreground=calibration.foreground, background=calibration.background)
     keep_settings(out / 'settings.json', cfg, checkpoint, rule, attention)
     todo = [index for index, name in enumerate(names) if not label_path(out, name).exists()]
     tasks = (
@@ -75,7 +88,8 @@ def make_pseudo_labels(
         for sample in _attend(runner, dataset, todo, attention)
     )
     made, untagged, failed = _collect(run_tasks(tasks, workers), len(todo))
-    return LabelReport(made, len(names) - len(todo), untagged, failed, measure(out, names, classes))
+    metrics = measure(out, names, classes)
+    return LabelReport(made, len(names) - len(todo), untagged, failed, metrics, calibration)
 
 
 class _Samples(Dataset):
@@ -118,6 +132,32 @@ def _attend(
         truth = _truth(tested, len(dataset.metainfo['classes']))
         yield name, path, tested.attention_maps.numpy(), tags.numpy(), truth
     hook.after_test(runner)
+
+
+def _confusions(runner: Runner, listed: str | Path, attention: dict[str, Any], rule: LabelRule) -> Tensor:
+    """(N, T, K + 1, K + 1) ``seed_confusion`` of every tagged image of a list that has masks."""
+    settings = copy.deepcopy(runner.cfg.test_dataloader.dataset)
+    settings.pop('indices', None)
+    settings.ann_file = str(Path(listed).absolute() if Path(listed).is_file() else listed)
+    if settings.type in ('VOCTagsDataset', VOCTagsDataset):
+        settings.masks = 'all'
+    dataset = DATASETS.build(settings)
+    counts = []
+    for sample in _attend(runner, dataset, range(len(dataset)), attention):
+        if isinstance(sample, Outcome):
+            if sample.problem != UNTAGGED:
+                raise ValueError(f'{sample.name} of {listed}, to calibrate on: {sample.problem}')
+            continue
+        name, path, maps, classes, truth = sample
+        if truth is None:
+            raise ValueError(f'{name} of {listed}, to calibrate on, has no mask')
+        refined = refine_maps(torch.from_numpy(maps), path, rule)
+        counts.append(
+            seed_confusion(
+                refined, torch.from_numpy(classes), torch.from_numpy(truth), THRESHOLDS, attention['num_classes']
+            )
+        )
+    return torch.stack(counts) if counts else torch.empty(0)
 
 
 def _as_it_is(sample: Any) -> Any:

@@ -143,12 +143,60 @@ def test_wrong_inputs_stop_before_the_first_image(cfg, checkpoint, voc):
     fails(r'b.png has the values \[7\], beyond 255 and its 2 classes')
 
 
+@pytest.mark.parametrize('refine', [None, 'pamr'])
+def test_thresholds_are_chosen_on_a_few_masks(cfg, checkpoint, voc, refine):
+    """As from all seed_mIoU of the listed photos, whichever list is labelled."""
+    (voc / 'few.txt').write_text('a\nc\n')  # c has no tags
+    cfg.test_dataloader.dataset.update(ann_file='masked.txt', masks='none', indices=2)
+    rule = LabelRule(refine=refine)
+    report = make_pseudo_labels(cfg, checkpoint, voc / 'out', rule, workers=0, calibrate_on='few.txt')
+    assert (report.made, report.metrics) == (2, {})
+    chosen = report.calibration
+    settings = json.loads((voc / 'out' / 'settings.json').read_text())
+    assert settings['foreground'] == settings['background'] == chosen.foreground
+    cfg.test_dataloader.dataset.update(ann_file='few.txt', masks='all', indices=1)
+    best = 0
+    for step in range(0, 100, 5):
+        tried = rule._replace(foreground=step / 100, background=step / 100)
+        tested = make_pseudo_labels(cfg, checkpoint, voc / f'{step}', tried, workers=0).metrics['label_mIoU']
+        best = max(best, tested)
+        if step / 100 == chosen.foreground:
+            assert tested == pytest.approx(100 * chosen.miou)
+    assert 100 * chosen.miou >= best - 1e-6
+
+
+def test_a_list_to_choose_on_needs_whole_photos_and_masks(cfg, checkpoint, voc):
+    (voc / 'broken.txt').write_text('a\nbroken\n')
+    with pytest.raises(ValueError, match=r'broken of broken.txt, to calibrate on: .*cannot read .*broken.jpg'):
+        make_pseudo_labels(cfg, checkpoint, voc / 'out', workers=0, calibrate_on='broken.txt')
+    (voc / 'untagged.txt').write_text('c\n')
+    with pytest.raises(ValueError, match='no image has a mask to choose thresholds on'):
+        make_pseudo_labels(cfg, checkpoint, voc / 'out', workers=0, calibrate_on='untagged.txt')
+    assert not (voc / 'out' / 'settings.json').exists()
+
+
+def test_the_tool_tells_what_it_chose(cfg, checkpoint, voc, capsys, monkeypatch):
+    cfg.dump(voc / 'config.py')
+    (voc / 'few.txt').write_text('a\nb\n')
+    monkeypatch.setattr(
+        'sys.argv',
+        f'make_pseudo_labels.py {voc}/config.py {checkpoint} --out {voc}/out --workers 0 --refine pamr '
+        f'--calibrate {voc}/few.txt --decided 0.6 --cfg-options test_dataloader.dataset.indices=2'.split(),
+    )
+    with pytest.raises(SystemExit, match='0'):
+        runpy.run_path('tools/make_pseudo_labels.py', run_name='__main__')
+    output = capsys.readouterr().out
+    assert 'chosen thresholds: ' in output and 'within two points of that on a width of ' in output
+    settings = json.loads((voc / 'out' / 'settings.json').read_text())
+    assert f'{settings["foreground"]} and {settings["background"]}, which decide' in output
+
+
 def test_the_tool(cfg, checkpoint, voc, capsys, monkeypatch):
     """A broken image is told by name and by the exit status; the settings can be read."""
     cfg.dump(voc / 'config.py')
     monkeypatch.setattr(
         'sys.argv',
-        f'make_pseudo_labels.py {voc}/config.py {checkpoint} --out {voc}/out --workers 0 --crf --foreground 0.4 '
+        f'make_pseudo_labels.py {voc}/config.py {checkpoint} --out {voc}/out --workers 0 --refine crf --foreground 0.4 '
         '--cfg-options test_dataloader.dataset.indices=4'.split(),
     )
     pytest.importorskip('pydensecrf')
@@ -157,4 +205,4 @@ def test_the_tool(cfg, checkpoint, voc, capsys, monkeypatch):
     output = capsys.readouterr().out
     assert '2 labels made in' in output and 'label_mIoU' in output and 'FAILED broken: ' in output
     settings = json.loads((voc / 'out' / 'settings.json').read_text())
-    assert (settings['foreground'], settings['crf'], settings['attention']['flip']) == (0.4, True, True)
+    assert (settings['foreground'], settings['refine'], settings['attention']['flip']) == (0.4, 'crf', True)
