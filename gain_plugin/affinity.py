@@ -32,7 +32,7 @@ class Affinity(NamedTuple):
     def spread(
         self, model: nn.Module, maps: Tensor, images: Tensor, labels: Tensor, score_kwargs: dict[str, Any]
     ) -> Tensor:
-        """Maps of a batch over the features of a pass of its own, each divided by its maximum (plus 1e-5).
+        """Maps of a batch over the features of a pass of its own, each as ``spread_map`` gives it.
 
         Args:
             model: the classifier, in ``eval`` mode.
@@ -58,7 +58,7 @@ class Affinity(NamedTuple):
 
 
 def spread_map(attention: Tensor, features: Sequence[Tensor], power: float) -> Tensor:
-    """One map, averaged over the cells whose features are alike, and divided by its maximum (plus 1e-5).
+    """One map, averaged over the cells whose features are alike, less its minimum, divided by its maximum (plus 1e-5).
 
     Args:
         attention: (H, W) in 0..1.
@@ -78,5 +78,6 @@ def spread_map(attention: Tensor, features: Sequence[Tensor], power: float) -> T
         alike = cosine.relu() ** power
         spread.append(alike @ cells / alike.sum(1).clamp_min(1e-12))
     maps = torch.cat(spread).view(1, 1, *grid)
+    maps = maps - maps.min()  # an average of all cells is nowhere 0
     maps = F.interpolate(maps / (maps.max() + 1e-5), attention.shape, mode='bilinear', align_corners=False)
     return maps[0, 0]

@@ -23,7 +23,7 @@ def by_hand(attention, features, power):
         weights = [max(sum(cosine(stage, cell, other) for stage in features) / len(features), 0) for other in cells]
         weights = [weight**power for weight in weights]
         spread[cell] = sum(w * float(attention[other]) for w, other in zip(weights, cells, strict=True)) / sum(weights)
-    return spread / (spread.max() + 1e-5)
+    return (spread - spread.min()) / (spread.max() - spread.min() + 1e-5)
 
 
 @pytest.mark.parametrize('cells', [2048, 5])  # all at once, and part by part
@@ -46,7 +46,8 @@ def test_covers_the_object_of_which_the_map_has_a_part():
 def test_a_high_power_leaves_the_map_to_cells_that_equal_no_other():
     attention = torch.rand(3, 3)
     spread = spread_map(attention, [torch.randn(64, 3, 3)], 500.0)
-    torch.testing.assert_close(spread, attention / (attention.max() + 1e-5))
+    contrast = attention - attention.min()
+    torch.testing.assert_close(spread, contrast / (contrast.max() + 1e-5))
 
 
 def test_finer_stages_are_brought_to_the_coarsest():
