@@ -9,8 +9,10 @@ from gain_plugin.mm.hook import GAINHook
 from gain_plugin.mm.label_report import LabelReport
 from gain_plugin.mm.large_fov import VGG16LargeFOV
 from gain_plugin.mm.localization import Localization
+from gain_plugin.mm.map_pictures import MapPictures
 from gain_plugin.mm.metrics import MultiLabelAP, SeedIoU
 from gain_plugin.mm.pseudo_labels import make_pseudo_labels
+from gain_plugin.mm.sampler import MaskedSampler
 from gain_plugin.mm.tags import TagLoss, TagsAsMask
 
 __all__ = [
@@ -21,6 +23,8 @@ __all__ = [
     'LabelReport',
     'LabelRule',
     'Localization',
+    'MapPictures',
+    'MaskedSampler',
     'MultiLabelAP',
     'MultiLabelClassifier',
     'SeedIoU',

@@ -18,7 +18,9 @@ class MultiLabelClassifier(BaseModel):
     Args:
         network: config of a module that gives (N, K) scores; ``type`` may be any callable by its dotted name, as
             ``dict(type='timm.create_model', model_name='resnet50', pretrained=True, num_classes=20)``.
-        criterion: config of the classification loss of scores and multi-hot labels, both (N, K) float.
+        criterion: config of the classification loss of scores and multi-hot labels, both (N, K) float. With
+            ``torch.nn.CrossEntropyLoss``, for one label an image, predictions are a softmax over the classes, else a
+            sigmoid of each.
         mix: config of a transform of normalised images and multi-hot labels that mixes images of a batch, as
             ``dict(type='torchvision.transforms.v2.CutMix')``; ``network`` has to have ``num_classes`` then. Not with
             ``GAINHook``: maps of mixed images have no tags.
@@ -63,7 +65,8 @@ class MultiLabelClassifier(BaseModel):
             if not self.mix:
                 targets = multi_hot(data_samples, scores.shape[1]).to(scores)
             return {'loss_cls': self.criterion(scores, targets)}
-        for sample, row in zip(data_samples, scores.sigmoid(), strict=True):
+        softmax = isinstance(self.criterion, nn.CrossEntropyLoss)
+        for sample, row in zip(data_samples, scores.softmax(1) if softmax else scores.sigmoid(), strict=True):
             sample.set_field(row, 'pred_scores')
         return data_samples
 

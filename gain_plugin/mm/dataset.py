@@ -16,6 +16,7 @@ from PIL import Image
 from gain_plugin import synthetic
 from gain_plugin.label_files import voc_palette
 from gain_plugin.masks import UNKNOWN
+from gain_plugin.readers.files import extension_known
 
 VOC_CLASSES = (
     'aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike person pottedplant sheep '
@@ -32,10 +33,10 @@ class VOCTagsDataset(BaseDataset):
 
     Args:
         data_root: folder that ``ann_file``, ``data_prefix``, ``mask_list`` and, unless absolute, ``tags_file`` are in.
-        ann_file: list of image ids, one a line.
+        ann_file: list of photos, one a line: paths below ``img_path``, without extension for ``.jpg``.
         classes: the classes to learn, in the order of the scores.
         tags_file: CSV with the columns ``id`` and ``labels`` (class names with blanks between). Without it the labels
-            are the classes in the masks.
+            are the classes in the masks. A class whose name has blanks stands alone in a row of its own.
         masks: whose masks are read into samples: ``'all'``, ``'none'``, ``'found'`` (those that are there, as of
             pseudo labels), or a list file of ids; the masks of other images are unknown all over.
         mask_classes: names of the mask values 1, 2, ...
@@ -101,12 +102,12 @@ class VOCTagsDataset(BaseDataset):
         """One dict an image: its paths and labels. Called by mmengine."""
         ids = _read_list(Path(self.ann_file))
         root = Path(self.data_root)
-        tags = None if self._tags_file is None else _read_tags(root / self._tags_file)
+        tags = None if self._tags_file is None else _read_tags(root / self._tags_file, self._classes)
         masked = set(_read_list(root / self._masks)) if self._masks not in ('all', 'none', 'found') else set(ids)
         samples = []
         for name in ids:
-            image = Path(self.data_prefix['img_path']) / f'{name}.jpg'
-            mask = Path(self.data_prefix['seg_map_path']) / f'{name}.png'
+            image = Path(self.data_prefix['img_path']) / (name if extension_known(Path(name).suffix) else f'{name}.jpg')
+            mask = Path(self.data_prefix['seg_map_path']) / f'{_without_extension(name)}.png'
             has_mask = mask.is_file() if self._masks == 'found' else self._masks != 'none' and name in masked
             for path in [image, *([mask] if has_mask or tags is None else [])]:
                 if not path.is_file():
@@ -260,23 +261,32 @@ class Sign(BaseTransform):
         return results
 
 
+def _without_extension(name: str) -> str:
+    suffix = Path(name).suffix
+    return name.removesuffix(suffix) if extension_known(suffix) else name
+
+
 def _read_list(path: Path) -> list[str]:
     if not path.is_file():
         raise FileNotFoundError(f'the list of images {path} is not there')
-    names = path.read_text().split()
+    names = [line.strip() for line in path.read_text('utf-8-sig').splitlines() if line.strip()]
     if not names:
         raise ValueError(f'the list of images {path} is empty')
     return names
 
 
-def _read_tags(path: Path) -> dict[str, list[str]]:
+def _read_tags(path: Path, classes: Sequence[str]) -> dict[str, list[str]]:
     if not path.is_file():
         raise FileNotFoundError(f'the image-level labels {path} are not there')
-    with path.open(newline='') as file:
+    with path.open(newline='', encoding='utf-8-sig') as file:
         rows = csv.DictReader(file)
         if not {'id', 'labels'} <= set(rows.fieldnames or ()):
             raise ValueError(f'{path} needs the columns id and labels, it has {rows.fieldnames}')
-        return {row['id']: row['labels'].split() for row in rows}
+        tags: dict[str, list[str]] = {}
+        for row in rows:
+            whole = row['labels'] in classes  # names of classes may have blanks: these are alone in a row
+            tags.setdefault(row['id'], []).extend([row['labels']] if whole else row['labels'].split())
+        return tags
 
 
 def _read_image(path: Path, mode: str) -> np.ndarray:

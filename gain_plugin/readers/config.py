@@ -5,7 +5,7 @@ from pathlib import Path
 
 import gain_plugin
 
-KINDS = ('tags', 'masks', 'boxes', 'classes')
+KINDS = ('tags', 'masks', 'boxes')
 LEAST_EPOCHS, LEAST_PHOTOS = 10, 4000  # 4,000 photos in batches of 16 are 250 steps
 CONFIG = """_base_ = {base!r}
 classes = {classes!r}
@@ -23,8 +23,17 @@ default_hooks = dict(attention=dict(num_classes=len(classes)))
 train_cfg = dict(max_epochs={epochs}, val_interval={epochs})  # {count} photos an epoch
 """
 
+WITHOUT_MASKS = """# val has no masks
+val_dataloader = dict(dataset=dict(masks='none', **data))
+test_dataloader = val_dataloader
+val_evaluator = [dict(type='MultiLabelAP')]
+test_evaluator = val_evaluator
+"""
 
-def write_config(out: Path, kind: str, photos: Path, classes: Sequence[str], count: int) -> Path:
+
+def write_config(
+    out: Path, kind: str, photos: Path, classes: Sequence[str], count: int, val_masks: bool = True
+) -> Path:
     """Write ``config.py``, which inherits ``configs/own_data/<kind>.py``.
 
     Small sets go through more epochs: at least 10, and 4,000 photos in all.
@@ -35,6 +44,7 @@ def write_config(out: Path, kind: str, photos: Path, classes: Sequence[str], cou
         photos: the folder that the lists name photos in.
         classes: names, in the order of the labels.
         count: of photos to train on.
+        val_masks: whether there is a mask to evaluate by; where there is none, only mAP is measured.
 
     Returns:
         Its path. One that is there already is left as it is.
@@ -51,7 +61,7 @@ def write_config(out: Path, kind: str, photos: Path, classes: Sequence[str], cou
             epochs=epochs,
             count=count,
         )
-        path.write_text(text, 'utf-8')
+        path.write_text(text if val_masks or kind not in ('masks', 'boxes') else text + WITHOUT_MASKS, 'utf-8')
     return path
 
 

@@ -89,14 +89,17 @@ def main(arguments: Iterable[str] | None = None) -> None:
         splits = {args.split: annotations}
     else:
         splits = dict(zip(('train', 'val'), divide(annotations, args.val_share), strict=True))
+    masks = {}
     for name, part in splits.items():
         counts = write_annotations(part, args.out, name, not args.no_masks, args.boxes, values)
+        masks[name] = counts['masks']
         print(f'{args.out / name}.txt: {", ".join(f"{count} {what}" for what, count in counts.items())}')
     for note in annotations.notes:
         print(note)
     if 'train' in splits:
         count = len(splits['train'].photos)
-        print(write_config(args.out, args.config, annotations.root, annotations.classes, count))
+        val_masks = masks.get('val') != 0  # another command may write val
+        print(write_config(args.out, args.config, annotations.root, annotations.classes, count, val_masks))
 
 
 def _load(folder: Path) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 
+ORIENTATION = 0x0112  # of EXIF
 SYSTEM_FILES = ('Thumbs.db', 'desktop.ini')
 
 
@@ -58,10 +59,11 @@ def find_photo(root: Path, name: str, where: object) -> str:
 
 
 def photo_size(path: Path) -> tuple[int, int]:
-    """Height and width from the head of a file; ValueError names a file that is no photo."""
+    """Height and width, upright as its EXIF entry says; ValueError names a file that is no photo."""
     try:
         with Image.open(path) as image:
-            return image.height, image.width
+            turned = image.getexif().get(ORIENTATION, 1) >= 5  # by a quarter
+            return (image.width, image.height) if turned else (image.height, image.width)
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise ValueError(f'cannot read {path}: {error}') from error
 

@@ -59,7 +59,7 @@ def write_annotations(
 
 
 def divide(annotations: Annotations, share: float, seed: int = 0) -> tuple[Annotations, Annotations]:
-    """Draw a share of the photos, alike among those with the same labels; the others and these.
+    """Draw a share of the photos, alike among those with the same labels and with masks; the others and these.
 
     Raises:
         ValueError: a share that leaves one of the two without photos.
@@ -67,7 +67,7 @@ def divide(annotations: Annotations, share: float, seed: int = 0) -> tuple[Annot
     """
     photos = list(annotations.photos)
     random.Random(seed).shuffle(photos)
-    photos.sort(key=lambda photo: photo.labels)
+    photos.sort(key=lambda photo: (photo.mask is None and photo.regions is None, photo.labels))
     steps = [int(index * share) for index in range(len(photos) + 1)]
     drawn = [steps[index] != steps[index + 1] for index in range(len(photos))]
     if not 0 < sum(drawn) < len(photos):
@@ -117,7 +117,7 @@ def _write_mask(
     size = photo_size(photo_path)
     if photo.size not in (None, size):
         raise ValueError(
-            f'{photo_path} is {size} (height, width), its annotations are for {photo.size}: was it resized?'
+            f'{photo_path} is {size} (height, width), its annotations are for {photo.size}: was it resized or turned?'
         )
     try:
         mask = draw_mask(photo, size, len(annotations.classes), boxes, values)

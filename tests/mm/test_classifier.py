@@ -53,3 +53,21 @@ def test_what_the_constructor_loaded_is_there_when_training_begins():
     model = MultiLabelClassifier({'type': Redrawing, 'num_classes': 2})
     model.init_weights()
     assert (model.network.weight == 7).all()
+
+
+@pytest.mark.parametrize(
+    ('criterion', 'activation'),
+    [(None, torch.sigmoid), ({'type': 'torch.nn.CrossEntropyLoss'}, lambda scores: scores.softmax(1))],
+)
+def test_predictions_follow_the_loss(criterion, activation):
+    model = MultiLabelClassifier(
+        {'type': 'gain_plugin.synthetic.small_classifier', 'num_classes': 4}, criterion=criterion
+    ).eval()
+    images = torch.randn(2, 3, 16, 16)
+    samples = [BaseDataElement(metainfo={'gt_label': [index]}) for index in range(2)]
+    scores = model(images)
+    predicted = torch.stack([sample.pred_scores for sample in model(images, samples, mode='predict')])
+    torch.testing.assert_close(predicted, activation(scores))
+    if criterion:
+        loss = -scores.log_softmax(1)[[0, 1], [0, 1]].mean()
+        torch.testing.assert_close(model(images, samples, mode='loss')['loss_cls'], loss)

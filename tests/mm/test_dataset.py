@@ -136,3 +136,23 @@ def test_masks_that_are_found(voc):
     (voc / 'SegmentationClassAug' / 'b.png').unlink()
     with pytest.raises(ValueError, match=r'no mask of .*list.txt is in .*SegmentationClassAug'):
         build(voc, tags_file='tags.csv', masks='found')
+
+
+def test_names_with_blanks_folders_and_extensions(voc):
+    (voc / 'photos/sub').mkdir(parents=True)
+    (voc / 'masks/sub').mkdir(parents=True)
+    Image.new('RGB', (3, 2)).save(voc / 'photos/sub/a b.png')
+    Image.fromarray(np.full((2, 3), 2, np.uint8)).save(voc / 'masks/sub/a b.png')
+    (voc / 'own.txt').write_text('sub/a b.png\n')
+    (voc / 'own.csv').write_text('id,labels\nsub/a b.png,hot dog\nsub/a b.png,cat\n')
+    classes = ('cat', 'hot dog', 'dog')
+    data = VOCTagsDataset(
+        str(voc),
+        'own.txt',
+        classes,
+        'own.csv',
+        mask_classes=classes,
+        data_prefix={'img_path': 'photos', 'seg_map_path': 'masks'},
+    )
+    assert data[0]['gt_label'] == [0, 1]  # and no dog
+    assert (data[0]['gt_seg_map'] == 2).all()

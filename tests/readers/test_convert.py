@@ -73,3 +73,27 @@ def test_a_data_set_of_hugging_face(tmp_path):
     main(['huggingface', str(tmp_path / 'saved'), '--out', str(tmp_path / 'own'), '--split', 'train'])
     assert (tmp_path / 'own/train.txt').read_text() == '0.png\n1.png\n'
     assert (tmp_path / 'own/photos/1.png').is_file()
+
+
+@pytest.mark.parametrize(('masks', 'said'), [(5, False), (1, True)])
+def test_a_config_for_masks_of_which_val_has_none(tmp_path, photo, write, masks, said):
+    for number in range(5):
+        photo(f'photos/{number}.jpg')
+    for number in range(masks):
+        Image.fromarray(np.full((6, 8), 1, np.uint8)).save(photo(f'masks/{number}.png'))
+    write('tags.csv', 'id,labels\n' + ''.join(f'{number},cat\n' for number in range(5)))
+    source = ['table', str(tmp_path / 'tags.csv'), '--photos', str(tmp_path / 'photos')]
+    main([*source, '--masks', str(tmp_path / 'masks'), '--out', str(tmp_path / 'own'), '--config', 'masks'])
+    assert ('val has no masks' in (tmp_path / 'own/config.py').read_text()) == said
+
+
+def test_the_config_is_never_overwritten(tmp_path, photo):
+    for number in range(5):
+        photo(f'photos/cat/{number}.jpg')
+    command = ['folders', str(tmp_path / 'photos'), '--out', str(tmp_path / 'own')]
+    main(command)
+    config = tmp_path / 'own/config.py'
+    assert 'train_cfg = dict(max_epochs=1000, val_interval=1000)  # 4 photos an epoch' in config.read_text()
+    config.write_text('mine')
+    main(command)
+    assert config.read_text() == 'mine'

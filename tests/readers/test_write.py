@@ -65,7 +65,7 @@ def test_a_wrong_code_is_named(tmp_path, photo):
 def test_annotations_for_another_size_are_refused(tmp_path, photo):
     photo('1.jpg')
     data = annotations(tmp_path, Photo('1.jpg', (1,), (BOX,), size=(12, 16)))
-    with pytest.raises(ValueError, match=r'1.jpg is \(6, 8\) .*annotations are for \(12, 16\): was it resized'):
+    with pytest.raises(ValueError, match=r'1.jpg is \(6, 8\) .*are for \(12, 16\): was it resized or turned'):
         write_annotations(data, tmp_path / 'out', 'train')
 
 
