@@ -1,10 +1,18 @@
 """Passes through a model that leave no trace in it."""
 
-from collections.abc import Callable
+import random
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+
+_CONTAINERS = (dict, OrderedDict, defaultdict, list, set, deque)
+_OF_TORCH = {*vars(nn.Module())} - {'training', '_parameters', '_buffers', '_modules'}  # hooks and the like
 
 
 def pass_with(
@@ -17,13 +25,70 @@ def pass_with(
 
     Each module has its tensors replaced once, under its first name: public code registers modules under two
     (``self.stage1``, and again in a list), and what is put in place twice is taken out again wrongly. What modules
-    share, they share here, too.
+    share, they share here, too. The model is left as ``no_trace`` leaves it.
     """
     made: dict[int, Tensor] = {}
     state = {}
     for prefix, module in model.named_modules():
-        for name, parameter in module.named_parameters(prefix, recurse=False):
-            state[name] = made.setdefault(id(parameter), replace(parameter))
-        for name, buffer in module.named_buffers(prefix, recurse=False):
-            state[name] = made.setdefault(id(buffer), buffer.clone())
-    return functional_call(model, state, args, kwargs, tie_weights=False)
+        start = f'{prefix}.' if prefix else ''
+        # the replicas of DataParallel have theirs apart
+        parameters = getattr(module, '_former_parameters', module._parameters)
+        for name, parameter in parameters.items():
+            if parameter is not None:
+                state[start + name] = made.setdefault(id(parameter), replace(parameter))
+        for name, buffer in module._buffers.items():
+            if buffer is not None:
+                state[start + name] = made.setdefault(id(buffer), buffer.clone())
+    with no_trace(model):
+        return functional_call(model, state, args, kwargs, tie_weights=False)
+
+
+@contextmanager
+def no_trace(model: nn.Module) -> Iterator[None]:
+    """Afterwards the attributes of all modules and the random state are as before.
+
+    Attributes are losses that a model keeps, results of its last pass, modes, weights that hooks make, and what lists
+    and dicts among them hold. What is written into parameters and registered buffers stays; ``pass_with`` has copies
+    of these.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(torch.random.fork_rng(_devices(model)))
+        stack.callback(random.setstate, random.getstate())
+        stack.callback(np.random.set_state, np.random.get_state())
+        seen: set[int] = set()
+        for module in model.modules():
+            stack.callback(_restore, vars(module), dict(vars(module)))
+            for name, value in vars(module).items():
+                if name not in _OF_TORCH:
+                    _keep(value, stack, seen, inside=name in ('_parameters', '_buffers', '_modules'))
+        yield
+
+
+def _keep(value: Any, stack: ExitStack, seen: set[int], *, inside: bool = False) -> None:
+    """Have ``stack`` put back what ``value`` holds, if it is a container or a tensor; ``inside`` is not looked."""
+    if type(value) in _CONTAINERS and id(value) not in seen:
+        seen.add(id(value))
+        stack.callback(_restore, value, value.copy())
+        if not inside:
+            for entry in value.values() if isinstance(value, dict) else value:
+                _keep(entry, stack, seen)
+    elif type(value) is Tensor and value.is_leaf and not value.is_inference() and id(value) not in seen:
+        seen.add(id(value))
+        stack.callback(_rewrite, value, value.detach().clone(), value._version)
+
+
+def _restore(value: Any, before: Any) -> None:
+    if isinstance(value, list):
+        value[:] = before
+        return
+    value.clear()
+    (value.extend if isinstance(value, deque) else value.update)(before)
+
+
+def _rewrite(value: Tensor, before: Tensor, version: int) -> None:
+    if value._version != version:
+        value.detach().copy_(before)
+
+
+def _devices(model: nn.Module) -> list[torch.device]:
+    return list({parameter.device for parameter in model.parameters() if parameter.device.type == 'cuda'})

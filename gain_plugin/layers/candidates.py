@@ -1,0 +1,95 @@
+"""Which outputs could be the target layer, and which of them is."""
+
+import torch
+from torch import Tensor, nn
+
+from gain_plugin.layers.graph import leading_to, nodes_behind, passed_by_all
+from gain_plugin.layers.layout import layouts
+from gain_plugin.layers.probe import Output, Probe, listening, tensors_in
+from gain_plugin.layers.read import Reader
+
+SHALLOW = 0.25
+"""Share of the network's layers with weights below the target layer, under which maps know little of objects."""
+
+_POOLING = (
+    *(nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d),
+    *(nn.AvgPool1d, nn.AdaptiveAvgPool1d, nn.AdaptiveMaxPool1d),
+)
+_PASSING_ON = (nn.Identity, nn.Dropout, nn.Linear)  # what they put out is another layer's, or a part of a block
+
+
+def candidates_of(probe: Probe, scores: Tensor, reader: Reader) -> tuple[list[Output], bool]:
+    """Those that may be the target layer, in their order, and whether layers ran again for their gradients."""
+    pooled = {id(output.value) for output in probe.outputs if isinstance(output.layer, _POOLING)}
+    apart = [o for o in probe.outputs if not isinstance(o.layer, _PASSING_ON) and id(o.value) not in pooled]
+    grids = [o for o in apart if o.value.requires_grad and not _has_results(o) and reader.layout(o)]
+    if not grids:
+        return [], False
+    weights = torch.linspace(1, 2, scores.shape[1]).to(scores)  # a plain sum of scores may not depend on anything
+    again: list[str] = []
+    with listening(probe.model, lambda name, *_: again.append(name)):
+        gradients = torch.autograd.grad(
+            scores,
+            [output.value for output in grids],
+            weights.expand_as(scores),
+            retain_graph=True,
+            allow_unused=True,
+        )
+    lit = [o for o, gradient in zip(grids, gradients, strict=True) if gradient is not None and reader.lit(o, gradient)]
+    made = _first_made(probe.outputs)  # a tuple may pass on what an early layer gave
+    return sorted(lit, key=lambda output: (made[id(output.value)], output.given is output.value)), bool(again)
+
+
+def choose(probe: Probe, scores: Tensor, candidates: list[Output], reader: Reader) -> Output:
+    """The last one that is no branch; where branches with scores of their own part early, the last of the deepest."""
+    target = _last_common(probe, scores, candidates) or candidates[-1]
+    if share_below(probe.outputs, target) >= SHALLOW:
+        return target
+    behind = set(nodes_behind(scores))
+    heads = [o.value for o in probe.outputs if o.value.shape == scores.shape and o.value.grad_fn in behind]
+    sure = [output for output in candidates if reader.sure(output)]
+    branches = [_last_common(probe, head, sure) for head in heads]
+    return max([target, *filter(None, branches)], key=lambda output: share_below(probe.outputs, output))
+
+
+def repeated_views(probe: Probe, scores: Tensor, reader: Reader) -> Output | None:
+    """The last layer with a grid that fires for several views: everything goes through one of them, not all of them."""
+    order = nodes_behind(scores)
+    passed = passed_by_all(scores, probe.images)
+    last = {output.name: output for output in probe.outputs if output.name in reader.repeated}
+    for output in reversed(last.values()):
+        if isinstance(output.layer, (*_PASSING_ON, *_POOLING)):
+            continue
+        options = layouts(output.value, len(probe.images), reader.size)
+        if any(fits and min(layout.grid) > 1 for layout, fits in options):
+            nodes = [other.value.grad_fn for other in probe.outputs if other.name == output.name]
+            views = not passed.intersection(nodes)
+            if views and order[-1] not in leading_to(probe.images, order, without=nodes):
+                return output
+    return None
+
+
+def share_below(outputs: list[Output], target: Output) -> float:
+    """Layers with weights that ended when what the target layer gives was made, of all."""
+    place = _first_made(outputs)[id(target.value)]
+    heavy = [any(p is not None and p.ndim > 1 for p in output.layer._parameters.values()) for output in outputs]
+    return sum(heavy[: place + 1]) / max(sum(heavy), 1)
+
+
+def _has_results(output: Output) -> bool:
+    """Whether a collection holds what was made of its first tensor, as a pooled vector: scores may depend on that."""
+    others = [tensor for tensor in tensors_in(output.given)[1:] if tensor.requires_grad]
+    return any(output.value.grad_fn in set(nodes_behind(other)) for other in others)
+
+
+def _last_common(probe: Probe, scores: Tensor, candidates: list[Output]) -> Output | None:
+    passed = passed_by_all(scores, probe.images)
+    return next((output for output in reversed(candidates) if output.value.grad_fn in passed), None)
+
+
+def _first_made(outputs: list[Output]) -> dict[int, int]:
+    """The place of the first layer that gave a tensor, by the tensor's id."""
+    made: dict[int, int] = {}
+    for place, output in enumerate(outputs):
+        made.setdefault(id(output.value), place)
+    return made
