@@ -83,6 +83,8 @@ def read(args: argparse.Namespace) -> Annotations:
 def main(arguments: Iterable[str] | None = None) -> None:
     """Read, write and say what there is now."""
     args = parse_args(arguments)
+    if args.format in ('folders', 'yolo') and args.out.absolute().is_relative_to(args.source.absolute()):
+        raise ValueError(f'--out {args.out} is in {args.source}, where all photos are read: name a folder beside it')
     annotations = read(args)
     values = read_mask_values(args.mask_values, annotations.classes) if vars(args).get('mask_values') else None
     if args.split:

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from PIL import Image
 
 from gain_plugin.label_files import voc_palette, write_whole
+from gain_plugin.masks import UNKNOWN
 from gain_plugin.readers.annotations import Annotations, Photo
 from gain_plugin.readers.draw import draw_mask
 from gain_plugin.readers.files import photo_size
@@ -40,13 +41,15 @@ def write_annotations(
 
     Raises:
         FileNotFoundError: a photo that is not there.
-        ValueError: other classes in ``classes.txt``, two photos whose mask would be one file, a photo or a mask that
-            cannot be read.
+        ValueError: more classes than a mask holds, other classes in ``classes.txt``, two photos whose mask would be one
+            file, a photo or a mask that cannot be read.
 
     """
     for photo in annotations.photos:
         if not (annotations.root / photo.name).is_file():
             raise FileNotFoundError(f'the photo {annotations.root / photo.name} is not there: is this the right root?')
+    if masks and len(annotations.classes) >= UNKNOWN:
+        raise ValueError(f'masks of 8 bit hold {UNKNOWN - 1} classes, there are {len(annotations.classes)}: write none')
     out.mkdir(parents=True, exist_ok=True)
     _write_classes(annotations.classes, out / 'classes.txt')
     masked = list(_write_masks(annotations, out / 'masks', boxes, mask_values)) if masks else []

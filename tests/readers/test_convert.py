@@ -46,19 +46,19 @@ def test_masks_of_outlines_and_of_boxes(tmp_path, photo, write, options, values)
 
 
 def test_every_other_format_is_reached(tmp_path, photo, write):
-    photo('images/1.jpg')
-    write('labels/1.txt', '0 0.5 0.5 1 1')
-    write('classes.txt', 'cat\ndog\n')
+    photo('in/images/1.jpg')
+    write('in/labels/1.txt', '0 0.5 0.5 1 1')
+    write('in/classes.txt', 'cat\ndog\n')
     shapes = {'imagePath': '1.jpg', 'shapes': [{'label': 'cat', 'shape_type': 'rectangle', 'points': [[0, 0], [2, 2]]}]}
-    write('images/1.json', json.dumps(shapes))
-    write('images/1.xml', '<annotation/>')
-    np.save(tmp_path / 'labels.npy', {'1': [1, 0]})
-    classes = ['--classes', str(tmp_path / 'classes.txt')]
+    write('in/images/1.json', json.dumps(shapes))
+    write('in/images/1.xml', '<annotation/>')
+    np.save(tmp_path / 'in/labels.npy', {'1': [1, 0]})
+    classes = ['--classes', str(tmp_path / 'in/classes.txt')]
     for source in (
-        ['yolo', str(tmp_path)],
-        ['labelme', str(tmp_path / 'images'), *classes],
-        ['voc', str(tmp_path / 'images'), *classes],
-        ['npy', str(tmp_path / 'labels.npy'), '--photos', str(tmp_path / 'images'), *classes],
+        ['yolo', str(tmp_path / 'in')],
+        ['labelme', str(tmp_path / 'in/images'), *classes],
+        ['voc', str(tmp_path / 'in/images'), *classes],
+        ['npy', str(tmp_path / 'in/labels.npy'), '--photos', str(tmp_path / 'in/images'), *classes],
     ):
         main([*source, '--out', str(tmp_path / source[0]), '--split', 'all', '--no-masks'])
         assert (tmp_path / source[0] / 'all.txt').read_text().strip().endswith('1.jpg')
@@ -97,3 +97,9 @@ def test_the_config_is_never_overwritten(tmp_path, photo):
     config.write_text('mine')
     main(command)
     assert config.read_text() == 'mine'
+
+
+def test_what_is_written_would_be_read_again(tmp_path, photo):
+    photo('photos/cat/1.jpg')
+    with pytest.raises(ValueError, match=r'--out .*own is in .*photos, where all photos are read'):
+        main(['folders', str(tmp_path / 'photos'), '--out', str(tmp_path / 'photos/own')])

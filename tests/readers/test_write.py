@@ -69,6 +69,14 @@ def test_annotations_for_another_size_are_refused(tmp_path, photo):
         write_annotations(data, tmp_path / 'out', 'train')
 
 
+def test_more_classes_than_a_mask_holds(tmp_path, photo):
+    photo('1.jpg')
+    data = annotations(tmp_path, Photo('1.jpg', (254,)), classes=tuple(map(str, range(255))))
+    with pytest.raises(ValueError, match='hold 254 classes, there are 255: write none'):
+        write_annotations(data, tmp_path / 'out', 'train')
+    assert write_annotations(data, tmp_path / 'out', 'train', masks=False)['photos'] == 1
+
+
 @pytest.mark.parametrize('mode', ['RGB', 'I;16'])
 def test_masks_of_other_modes_are_refused(tmp_path, photo, mode):
     photo('1.jpg')
