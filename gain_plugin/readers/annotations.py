@@ -69,11 +69,11 @@ class Annotations:
         if not self.photos:
             raise ValueError(f'{self.root} has no photo')
         if not all(isinstance(name, str) and name.strip() for name in self.classes):
-            raise ValueError(f'every class needs a name, got {list(self.classes)}')
+            raise ValueError(f'{self.root}: every class needs a name, got {list(self.classes)}')
         for what, names in (('class', self.classes), ('photo', [photo.name for photo in self.photos])):
             twice = [name for name, count in Counter(names).items() if count > 1]
             if twice:
-                raise ValueError(f'the {what} {twice[0]!r} is there {names.count(twice[0])} times: once is right')
+                raise ValueError(f'{self.root}: the {what} {twice[0]!r} is there {names.count(twice[0])} times')
         for photo in self.photos:
             check_name(photo.name, self.root)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gain_plugin.readers.annotations import Annotations, Photo, Region, check_name
-from gain_plugin.readers.files import read_json
+from gain_plugin.readers.files import read_json, size_or_none
 
 
 def read_coco(path: Path, root: Path | None = None) -> Annotations:
@@ -30,55 +30,64 @@ def read_coco(path: Path, root: Path | None = None) -> Annotations:
     missing = {'images', 'annotations', 'categories'} - set(content if isinstance(content, dict) else ())
     if missing:
         raise ValueError(f'{path} has no {", ".join(sorted(missing))}: give an instances_*.json of COCO')
-    categories = _by_id(content['categories'], path, 'category', 'name')
-    images = _by_id(content['images'], path, 'image', 'file_name')
-    labels = {key: label for label, key in enumerate(sorted(categories))}
-    regions: dict[Any, list[Region]] = defaultdict(list)
-    present: dict[Any, set[int]] = defaultdict(set)
-    for annotation in content['annotations']:
+    categories = _by_id(content, 'categories', 'name', path)
+    images = _by_id(content, 'images', 'file_name', path)
+    labels = {key: label for label, key in enumerate(sorted(categories, key=lambda key: (isinstance(key, str), key)))}
+    regions: dict[int | str, list[Region]] = defaultdict(list)
+    present: dict[int | str, set[int]] = defaultdict(set)
+    for annotation in _entries(content, 'annotations', path):
         where = f'{path}, annotation {annotation.get("id")}'
-        image, category = (_known(annotation, key, kind, where) for key, kind in _references(images, labels))
-        label = labels[category]
+        image = _known(annotation, 'image_id', images, where)
+        label = labels[_known(annotation, 'category_id', categories, where)]
         present[image].add(label)
         regions[image].append(_region(annotation, label, where))
     photos = tuple(
-        Photo(check_name(image['file_name'], path), tuple(sorted(present[key])), tuple(regions[key]), size=_size(image))
+        Photo(
+            check_name(image['file_name'], path),
+            tuple(sorted(present[key])),
+            tuple(regions[key]),
+            size=size_or_none(image.get('height'), image.get('width'), f'{path}, image {key}'),
+        )
         for key, image in images.items()
     )
-    names = tuple(str(categories[key]['name']).strip() for key in sorted(categories))
-    return Annotations(root or path.parent, names, photos)
+    return Annotations(root or path.parent, tuple(_name(categories[key], path) for key in labels), photos)
 
 
-def _size(image: Mapping[str, Any]) -> tuple[int, int] | None:
-    height, width = image.get('height'), image.get('width')
-    return (height, width) if height and width else None
+def _entries(content: Mapping[str, Any], key: str, path: Path) -> list[dict[str, Any]]:
+    entries = content[key]
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise ValueError(f'{path}: {key} must be a list of objects')
+    return entries
 
 
-def _references(images: Mapping, labels: Mapping) -> Sequence[tuple[str, Mapping]]:
-    return ('image_id', images), ('category_id', labels)
+def _by_id(content: Mapping[str, Any], key: str, wanted: str, path: Path) -> dict[int | str, dict[str, Any]]:
+    found: dict[int | str, dict[str, Any]] = {}
+    for entry in _entries(content, key, path):
+        own = entry.get('id')
+        if not isinstance(own, (int, str)) or wanted not in entry:
+            raise ValueError(f'{path}: each of the {key} needs id and {wanted}, got {entry}')
+        if own in found:
+            raise ValueError(f'{path}: the id {own} of {key} is there twice')
+        found[own] = entry
+    return found
 
 
-def _known(annotation: Mapping[str, Any], key: str, known: Mapping, where: str) -> Any:
+def _known(annotation: Mapping[str, Any], key: str, known: Mapping, where: str) -> int | str:
     value = annotation.get(key)
-    if value not in known:
+    if not isinstance(value, (int, str)) or value not in known:
         raise ValueError(f'{where}: {key} {value!r} is not in the file: remove the annotation, or add what it means')
     return value
 
 
-def _by_id(entries: Sequence[dict], path: Path, kind: str, wanted: str) -> dict[Any, dict]:
-    found: dict[Any, dict] = {}
-    for entry in entries:
-        if 'id' not in entry or wanted not in entry:
-            raise ValueError(f'{path}: the {kind} {entry} needs id and {wanted}')
-        if entry['id'] in found:
-            raise ValueError(f'{path}: the {kind} id {entry["id"]} is there twice')
-        found[entry['id']] = entry
-    return found
+def _name(category: Mapping[str, Any], path: Path) -> str:
+    if not isinstance(category['name'], str):
+        raise ValueError(f'{path}: the name of category {category["id"]} must be text, got {category["name"]!r}')
+    return category['name'].strip()
 
 
 def _region(annotation: Mapping[str, Any], label: int, where: str) -> Region:
     outline = annotation.get('segmentation') or None
-    box = annotation.get('bbox')
+    box = annotation.get('bbox') or None
     if outline is not None:
         check_outline(outline, where)
     if box is not None:
@@ -100,12 +109,22 @@ def _corners(box: Any, where: str) -> tuple[float, float, float, float]:
 def check_outline(outline: Any, where: object) -> None:
     """ValueError, which names ``where``, unless these are polygons or a run-length code as COCO has them."""
     if isinstance(outline, dict):
-        if not {'size', 'counts'} <= set(outline):
-            raise ValueError(f'{where}: a run-length code needs size and counts, got {sorted(outline)}')
+        _check_code(outline, where)
     elif not isinstance(outline, list) or not all(
         _numbers(one) and len(one) >= 6 and len(one) % 2 == 0 for one in outline
     ):
         raise ValueError(f'{where}: a polygon must be a list x1, y1, x2, y2, ... of three points or more')
+
+
+def _check_code(code: dict[str, Any], where: object) -> None:
+    size, counts = code.get('size'), code.get('counts')
+    if not isinstance(size, list) or len(size) != 2 or not all(isinstance(side, int) and side > 0 for side in size):
+        raise ValueError(f'{where}: size of a run-length code must be height and width, got {size}')
+    if isinstance(counts, list):
+        if not all(isinstance(count, int) and count >= 0 for count in counts) or sum(counts) != size[0] * size[1]:
+            raise ValueError(f'{where}: a run-length code must count all {size[0] * size[1]} pixels')
+    elif not isinstance(counts, str):
+        raise ValueError(f'{where}: counts of a run-length code must be a list or text, got {counts!r}')
 
 
 def run_length(outline: list[list[float]] | dict, size: tuple[int, int]) -> dict:

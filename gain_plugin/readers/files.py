@@ -70,12 +70,30 @@ def photo_size(path: Path) -> tuple[int, int]:
 
 def read_json(path: Path) -> Any:
     """The content; ValueError names a file that cannot be read."""
+    text = read_text(path)
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f'cannot read {path}: {error}') from error
+
+
+def read_text(path: Path) -> str:
+    """The content of a file in UTF-8; errors name a file that is not there or is none."""
     if not path.is_file():
         raise FileNotFoundError(f'{path} is not there')
     try:
-        return json.loads(path.read_text('utf-8-sig'))
-    except ValueError as error:  # not JSON, or not UTF-8
-        raise ValueError(f'cannot read {path}: {error}') from error
+        return path.read_text('utf-8-sig')
+    except ValueError as error:
+        raise ValueError(f'cannot read {path} as UTF-8: {error}') from error
+
+
+def size_or_none(height: object, width: object, where: object) -> tuple[int, int] | None:
+    """Height and width in pixels, None where one lacks or is 0; ValueError names ``where`` they are no numbers."""
+    if not height or not width:
+        return None
+    if not isinstance(height, int) or not isinstance(width, int) or min(height, width) < 0:
+        raise ValueError(f'{where}: height and width must be numbers of pixels, got {height!r} and {width!r}')
+    return height, width
 
 
 def _literal(name: str) -> str:

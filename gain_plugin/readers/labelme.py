@@ -1,5 +1,6 @@
 """LabelMe's JSON files, one a photo."""
 
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import Any
 
 from gain_plugin.readers.annotations import Annotations, Photo, Region, classes_of, number_of
 from gain_plugin.readers.coco import check_outline, enclosing
-from gain_plugin.readers.files import check_folder, read_json
+from gain_plugin.readers.files import check_folder, read_json, size_or_none
 
 IGNORED, BACKGROUND = '__ignore__', '_background_'
 
@@ -41,16 +42,24 @@ def read_labelme(root: Path, classes: Sequence[str] | None = None) -> Annotation
 
 def _read(path: Path) -> dict[str, Any]:
     content = read_json(path)
-    if not isinstance(content, dict) or not {'shapes', 'imagePath'} <= set(content):
+    shapes = content.get('shapes') if isinstance(content, dict) else None
+    if not isinstance(shapes, list) or not isinstance(content.get('imagePath'), str):
         raise ValueError(f'{path} has no shapes or no imagePath: it is no file of LabelMe')
-    for number, shape in enumerate(content['shapes']):
-        if not isinstance(shape, dict) or not {'label', 'points'} <= set(shape):
-            raise ValueError(f'{path}: shape {number} needs label and points')
+    for number, shape in enumerate(shapes):
+        if not isinstance(shape, dict) or not isinstance(shape.get('label'), str) or not _points(shape.get('points')):
+            raise ValueError(f'{path}: shape {number} needs a label and points, as [[x, y], ...]')
+    if not isinstance(content.get('flags') or {}, dict):
+        raise ValueError(f'{path}: flags must name labels, got {content["flags"]}')
     return content
 
 
+def _points(points: Any) -> bool:
+    pairs = isinstance(points, list) and all(isinstance(point, list) and len(point) == 2 for point in points)
+    return pairs and all(isinstance(number, (int, float)) and math.isfinite(number) for one in points for number in one)
+
+
 def _drawn(content: dict[str, Any]) -> set[str]:
-    return {str(shape['label']) for shape in content['shapes']} - {IGNORED, BACKGROUND}
+    return {shape['label'] for shape in content['shapes']} - {IGNORED, BACKGROUND}
 
 
 def _flagged(content: dict[str, Any]) -> set[str]:
@@ -66,13 +75,12 @@ def _photo(path: Path, content: dict[str, Any], root: Path, classes: Sequence[st
     shapes = [shape for shape in content['shapes'] if shape['label'] != BACKGROUND]
     regions = tuple(_region(shape, classes, f'{path}, shape {number}') for number, shape in enumerate(shapes))
     name = photo.relative_to(os.path.normpath(root)).as_posix()
-    height, width = content.get('imageHeight'), content.get('imageWidth')
-    size = (height, width) if height and width else None
+    size = size_or_none(content.get('imageHeight'), content.get('imageWidth'), path)
     return Photo(name, labels, None if flagged - drawn else regions, size=size)
 
 
 def _region(shape: dict[str, Any], classes: Sequence[str], where: str) -> Region:
-    label = None if shape['label'] == IGNORED else number_of(str(shape['label']), classes, where)
+    label = None if shape['label'] == IGNORED else number_of(shape['label'], classes, where)
     kind = shape.get('shape_type', 'polygon')
     if kind not in ('polygon', 'rectangle'):
         raise ValueError(f'{where} is a {kind}: draw a polygon or a rectangle instead')

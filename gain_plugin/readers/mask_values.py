@@ -1,6 +1,7 @@
 """Masks of others in our numbers: colours, binary masks and numberings of their own."""
 
 import csv
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from PIL import Image
 
 from gain_plugin.masks import UNKNOWN
 from gain_plugin.readers.annotations import number_of
+from gain_plugin.readers.files import read_text
 
 Pixel = int | tuple[int, int, int]
 
@@ -27,9 +29,7 @@ def read_mask_values(path: Path, classes: Sequence[str]) -> dict[Pixel, int]:
         ValueError: another header, a number beyond 0..255, or an unknown class; names the file and the line.
 
     """
-    if not path.is_file():
-        raise FileNotFoundError(f'{path} is not there')
-    rows = list(csv.reader(path.read_text('utf-8-sig').splitlines(), skipinitialspace=True))
+    rows = list(csv.reader(read_text(path).splitlines(), skipinitialspace=True))
     header = [name.strip().lower() for name in rows[0]] if rows else []
     if header not in (['class', 'value'], ['class', 'red', 'green', 'blue']):
         raise ValueError(f'{path} needs the header class,value or class,red,green,blue, it has {header}')
@@ -38,7 +38,7 @@ def read_mask_values(path: Path, classes: Sequence[str]) -> dict[Pixel, int]:
         where = f'{path}, line {line}'
         if not row:
             continue
-        numbers = [int(cell) if cell.strip().isdecimal() else -1 for cell in row[1:]]
+        numbers = [int(cell) if re.fullmatch('[0-9]{1,3}', cell.strip(' ')) else -1 for cell in row[1:]]
         if len(row) != len(header) or not all(0 <= number <= 255 for number in numbers):
             raise ValueError(f'{where}: {row} needs a class and {len(header) - 1} numbers in 0..255')
         own = {'background': 0, 'unknown': UNKNOWN}.get(row[0])

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from gain_plugin.readers.annotations import Annotations, Photo, check_name, classes_of, number_of
-from gain_plugin.readers.files import find_photo, photos_below
+from gain_plugin.readers.files import find_photo, photos_below, read_text
 
 NAMES = ('id', 'image', 'image_id', 'img', 'filename', 'file_name', 'file', 'name', 'path', 'photo')
 LABELS = ('labels', 'label', 'tags', 'tag', 'classes', 'class', 'category')
@@ -63,13 +63,7 @@ def read_table(path: Path, root: Path, classes: Sequence[str] | None = None, mas
 
 
 def _read_rows(path: Path) -> tuple[list[str], list[Row]]:
-    if not path.is_file():
-        raise FileNotFoundError(f'{path} is not there')
-    try:
-        text = path.read_text('utf-8-sig')
-    except ValueError as error:
-        raise ValueError(f'cannot read {path} as UTF-8: {error}') from error
-    lines = text.splitlines()
+    lines = read_text(path).splitlines()
     separator = max(',;\t|', key=lambda mark: lines[0].count(mark)) if lines else ','
     table = csv.reader(lines, delimiter=separator, skipinitialspace=True)
     rows = [Row(f'{path}, line {table.line_num}', [cell.strip() for cell in cells]) for cells in table]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gain_plugin.readers.annotations import Annotations, Photo, Region, classes_of, number_of
-from gain_plugin.readers.files import check_folder, find_photo
+from gain_plugin.readers.files import check_folder, find_photo, read_text
 
 VOC_CLASSES = tuple(
     'aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike person pottedplant sheep '
@@ -116,6 +116,4 @@ def _photo(
 
 
 def _read_list(path: Path) -> list[str]:
-    if not path.is_file():
-        raise FileNotFoundError(f'the list {path} is not there')
-    return path.read_text('utf-8-sig').split()
+    return read_text(path).split()

@@ -12,7 +12,7 @@ from gain_plugin.label_files import voc_palette, write_whole
 from gain_plugin.masks import UNKNOWN
 from gain_plugin.readers.annotations import Annotations, Photo
 from gain_plugin.readers.draw import draw_mask
-from gain_plugin.readers.files import photo_size
+from gain_plugin.readers.files import photo_size, read_text
 from gain_plugin.readers.mask_values import Pixel
 
 
@@ -86,9 +86,7 @@ def divide(annotations: Annotations, share: float, seed: int = 0) -> tuple[Annot
 
 def read_classes(path: Path) -> tuple[str, ...]:
     """One name a line; FileNotFoundError if the file is not there."""
-    if not path.is_file():
-        raise FileNotFoundError(f'the classes {path} are not there')
-    return tuple(line.strip() for line in path.read_text('utf-8-sig').splitlines() if line.strip())
+    return tuple(line.strip() for line in read_text(path).splitlines() if line.strip())
 
 
 def _write_classes(classes: Sequence[str], path: Path) -> None:

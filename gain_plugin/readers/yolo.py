@@ -7,7 +7,7 @@ from typing import Any
 
 from gain_plugin.readers.annotations import Annotations, Photo, Region
 from gain_plugin.readers.coco import enclosing
-from gain_plugin.readers.files import photo_size, photos_below
+from gain_plugin.readers.files import photo_size, photos_below, read_text
 
 BEYOND = 1e-3  # what rounding leaves beyond 1
 
@@ -52,12 +52,12 @@ def _settings(root: Path) -> dict[str, Any]:
     if not config.is_file():
         if not names.is_file():
             raise FileNotFoundError(f'{root} has neither data.yaml nor classes.txt: one must name the classes')
-        return {'names': tuple(line.strip() for line in names.read_text('utf-8-sig').splitlines() if line.strip())}
+        return {'names': tuple(line.strip() for line in read_text(names).splitlines() if line.strip())}
     import yaml
 
     try:
-        settings = yaml.safe_load(config.read_text('utf-8-sig'))
-    except (yaml.YAMLError, ValueError) as error:
+        settings = yaml.safe_load(read_text(config))
+    except yaml.YAMLError as error:
         raise ValueError(f'cannot read {config}: {error}') from error
     listed = settings.get('names') if isinstance(settings, dict) else None
     if isinstance(listed, dict) and sorted(listed) == list(range(len(listed))):
@@ -95,10 +95,7 @@ def _label_file(photo: Path, root: Path) -> Path:
 
 
 def _read_objects(path: Path, classes: int, size: tuple[int, int]) -> tuple[Region, ...]:
-    try:
-        lines = path.read_text('utf-8-sig').splitlines()
-    except ValueError as error:
-        raise ValueError(f'cannot read {path}: {error}') from error
+    lines = read_text(path).splitlines()
     return tuple(
         _region(line.split(), classes, size, f'{path}, line {number}')
         for number, line in enumerate(lines, 1)

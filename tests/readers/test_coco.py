@@ -52,7 +52,10 @@ def test_mask_of_polygons_codes_boxes_and_crowds(write):
         ({'bbox': None, 'segmentation': None}, 'neither bbox nor segmentation'),
         ({'segmentation': [[1, 1, 2, 2]]}, 'three points or more'),
         ({'segmentation': [[1, 1, 2, 2, 3, 'x']]}, 'three points or more'),
-        ({'segmentation': {'counts': [1]}}, r"needs size and counts, got \['counts'\]"),
+        ({'segmentation': {'counts': [1]}}, 'size of a run-length code must be height and width, got None'),
+        ({'segmentation': {'size': [6, 8], 'counts': [3]}}, 'must count all 48 pixels'),
+        ({'segmentation': {'size': [6, 8], 'counts': [50, -2]}}, 'must count all 48 pixels'),
+        ({'segmentation': {'size': [6, 8], 'counts': None}}, 'must be a list or text, got None'),
     ],
 )
 def test_an_annotation_that_is_wrong_is_named(write, change, message):
@@ -63,7 +66,7 @@ def test_an_annotation_that_is_wrong_is_named(write, change, message):
 @pytest.mark.parametrize(
     ('changes', 'message'),
     [
-        ({'images': [{'id': 1, 'file_name': 'a.jpg'}] * 2}, 'image id 1 is there twice'),
+        ({'images': [{'id': 1, 'file_name': 'a.jpg'}] * 2}, 'the id 1 of images is there twice'),
         ({'images': [{'id': 1}]}, 'needs id and file_name'),
         ({'images': [{'id': 1, 'file_name': '../a.jpg'}]}, "photo '../a.jpg' must be below the root"),
         ({'images': [{'id': 1, 'file_name': 'C:\\a.jpg'}]}, 'must be below the root'),

@@ -35,7 +35,7 @@ def test_shapes_flags_and_what_is_ignored(tmp_path, write):
     ('content', 'message'),
     [
         ({'shapes': []}, '1.json has no shapes or no imagePath'),
-        (page({'label': 'cat'}), '1.json: shape 0 needs label and points'),
+        (page({'label': 'cat'}), '1.json: shape 0 needs a label and points'),
         (page(POLYGON, {**POLYGON, 'shape_type': 'point'}), '1.json, shape 1 is a point'),
         (page({**POLYGON, 'points': [[0, 0], [1, 1]]}), '1.json, shape 0: .*three points or more'),
         (page(POLYGON, name='../1.jpg'), "1.json: the photo '../1.jpg' must be in"),

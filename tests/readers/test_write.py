@@ -52,13 +52,19 @@ def test_what_would_be_silent_is_refused(tmp_path, photo):
         write_annotations(annotations(tmp_path, Photo('1.jpg', (1,), (BOX,))), tmp_path / 'out', 'train')
 
 
-def test_a_wrong_code_is_named(tmp_path, photo):
+def test_what_does_not_fit_the_photo_is_named(tmp_path, photo):
     pytest.importorskip('pycocotools')
     photo('1.jpg')
-    codes = [[6, 8], [3]], [[8, 6], [48]], [[6, 8], ['x']], [[6, 8], [50, -2]], [[6, 8], None]
-    for outline in ({'size': size, 'counts': counts} for size, counts in codes):
-        data = annotations(tmp_path, Photo('1.jpg', (1,), (Region(1, (0, 0, 1, 1), outline),)))
-        with pytest.raises(ValueError, match='cannot draw the mask of .*1.jpg: .*run-length code'):
+    code = {'size': [8, 6], 'counts': [48]}
+    far = [[0.0, 0.0, 1e9, 0.0, 1e9, 1e9]]
+    for region, message in (
+        (Region(1, (0, 0, 1, 1), code), r'code is for \[8, 6\] \(height, width\), the photo is \(6, 8\)'),
+        (Region(1, (9, 0, 12, 1)), r'\(9, 0, 12, 1\) .* is beyond the photo'),
+        (Region(1, (0, 0, 100, 1)), 'is beyond the photo'),
+        (Region(1, (0, 0, 1, 1), far), 'is beyond the photo'),
+    ):
+        data = annotations(tmp_path, Photo('1.jpg', (1,), (region,)))
+        with pytest.raises(ValueError, match=f'cannot draw the mask of .*1.jpg: .*{message}'):
             write_annotations(data, tmp_path / 'out', 'train')
 
 
