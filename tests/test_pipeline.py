@@ -30,12 +30,16 @@ def test_goes_the_whole_road_and_does_nothing_twice(tmp_path, monkeypatch, capsy
     for name, config in {'plain': CLASSIFIER, 'small': SEGMENTER}.items():
         (tmp_path / f'{name}.py').write_text(config.format(root=root))
     arguments = [str(tmp_path / 'plain.py'), '--segmenter', str(tmp_path / 'small.py')]
+    few = VOC_ANIMALS / 'VOCdevkit/VOC2012/ImageSets/Segmentation/train.txt'
+    (tmp_path / 'few.txt').write_text('\n'.join(few.read_text().split()[:2]))
+    arguments += ['--calibrate', str(tmp_path / 'few.txt'), '--refine', 'pamr']
     monkeypatch.setattr(sys, 'argv', ['pipeline', *arguments, '--work-dir', str(tmp_path / 'out'), '--workers', '0'])
     main()
     first = (tmp_path / 'out/results.json').read_text()
     stages = json.loads(first)['plain']
     assert list(stages) == ['classifier', 'labels', 'segmenter', 'evaluation']
     assert 0 < stages['labels']['label_mIoU'] < 100
+    assert 0 < stages['labels']['calibration']['foreground'] < 1
     evaluation = stages['evaluation']
     classes = ('background', 'person', 'cat', 'cow', 'dog', 'horse', 'sheep')
     shown = [evaluation[f'IoU_{name}'] for name in classes if evaluation[f'IoU_{name}'] == evaluation[f'IoU_{name}']]
