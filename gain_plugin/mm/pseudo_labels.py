@@ -76,7 +76,7 @@ def make_pseudo_labels(
     dataset = DATASETS.build(cfg.test_dataloader.dataset)
     names, classes = check_data(dataset, rule), dataset.metainfo['classes']
     load_fitting(runner, checkpoint, classes)
-    attention = _attention_settings(cfg, len(classes))
+    attention = attention_settings(cfg, len(classes))
     calibration = None
     if calibrate_on is not None:
         calibration = calibrate(_confusions(runner, calibrate_on, attention, rule), THRESHOLDS, decided)
@@ -85,7 +85,7 @@ def make_pseudo_labels(
     todo = [index for index, name in enumerate(names) if not label_path(out, name).exists()]
     tasks = (
         sample if isinstance(sample, Outcome) else LabelTask(*sample, len(classes), out, rule)
-        for sample in _attend(runner, dataset, todo, attention)
+        for sample in read_maps(runner, dataset, todo, attention)
     )
     made, untagged, failed = _collect(run_tasks(tasks, workers), len(todo))
     metrics = measure(out, names, classes)
@@ -110,7 +110,7 @@ class _Samples(Dataset):
             return path, f'{type(error).__name__}: {error}'
 
 
-def _attend(
+def read_maps(
     runner: Runner, dataset: Any, todo: Sequence[int], attention: dict[str, Any]
 ) -> Iterator[Outcome | tuple[str, str, np.ndarray, np.ndarray, np.ndarray | None]]:
     """Name, path, maps, classes and mask of one image after the other, as in ``LabelTask``."""
@@ -143,7 +143,7 @@ def _confusions(runner: Runner, listed: str | Path, attention: dict[str, Any], r
         settings.masks = 'all'
     dataset = DATASETS.build(settings)
     counts = []
-    for sample in _attend(runner, dataset, range(len(dataset)), attention):
+    for sample in read_maps(runner, dataset, range(len(dataset)), attention):
         if isinstance(sample, Outcome):
             if sample.problem != UNTAGGED:
                 raise ValueError(f'{sample.name} of {listed}, to calibrate on: {sample.problem}')
@@ -174,7 +174,8 @@ def _truth(sample: BaseDataElement, classes: int) -> np.ndarray | None:
     return None if (truth == UNKNOWN).all() else truth
 
 
-def _attention_settings(cfg: Config, classes: int) -> dict[str, Any]:
+def attention_settings(cfg: Config, classes: int) -> dict[str, Any]:
+    """Read the config's ``AttentionHook``; without one it has four scales, mirrored too."""
     for hook in [*cfg.get('default_hooks', {}).values(), *(cfg.get('custom_hooks') or [])]:
         if hook.get('type') in ('AttentionHook', AttentionHook):
             return dict(hook)
