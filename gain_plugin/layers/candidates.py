@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from gain_plugin.layers.graph import leading_to, nodes_behind, passed_by_all
 from gain_plugin.layers.layout import layouts
-from gain_plugin.layers.probe import Output, Probe, listening, tensors_in
+from gain_plugin.layers.probe import INPUT, Output, Probe, listening, tensors_in
 from gain_plugin.layers.read import Reader
 
 SHALLOW = 0.25
@@ -36,8 +36,7 @@ def candidates_of(probe: Probe, scores: Tensor, reader: Reader) -> tuple[list[Ou
             allow_unused=True,
         )
     lit = [o for o, gradient in zip(grids, gradients, strict=True) if gradient is not None and reader.lit(o, gradient)]
-    made = _first_made(probe.outputs)  # a tuple may pass on what an early layer gave
-    return sorted(lit, key=lambda output: (made[id(output.value)], output.given is output.value)), bool(again)
+    return sorted(lit, key=lambda output: _place(probe.outputs, output)), bool(again)
 
 
 def choose(probe: Probe, scores: Tensor, candidates: list[Output], reader: Reader) -> Output:
@@ -71,9 +70,8 @@ def repeated_views(probe: Probe, scores: Tensor, reader: Reader) -> Output | Non
 
 def share_below(outputs: list[Output], target: Output) -> float:
     """Layers with weights that ended when what the target layer gives was made, of all."""
-    place = _first_made(outputs)[id(target.value)]
     heavy = [any(p is not None and p.ndim > 1 for p in output.layer._parameters.values()) for output in outputs]
-    return sum(heavy[: place + 1]) / max(sum(heavy), 1)
+    return sum(heavy[: _place(outputs, target) + 1]) / max(sum(heavy), 1)
 
 
 def _has_results(output: Output) -> bool:
@@ -87,9 +85,9 @@ def _last_common(probe: Probe, scores: Tensor, candidates: list[Output]) -> Outp
     return next((output for output in reversed(candidates) if output.value.grad_fn in passed), None)
 
 
-def _first_made(outputs: list[Output]) -> dict[int, int]:
-    """The place of the first layer that gave a tensor, by the tensor's id."""
-    made: dict[int, int] = {}
-    for place, output in enumerate(outputs):
-        made.setdefault(id(output.value), place)
-    return made
+def _place(outputs: list[Output], output: Output) -> int:
+    """Where in the pass an output was made: a tuple may pass on what an early layer gave."""
+    if output.given is output.value:
+        name = output.name.removesuffix(INPUT)
+        return max(place for place, other in enumerate(outputs) if other.name == name)
+    return next(place for place, other in enumerate(outputs) if other.value is output.value)
