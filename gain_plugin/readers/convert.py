@@ -23,7 +23,9 @@ VAL_SHARE = 0.2
 
 def parse_args(arguments: Iterable[str] | None = None) -> argparse.Namespace:
     """Arguments of the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description='Turn photos with labels into the lists, labels and masks that configs/own_data read.'
+    )
     formats = parser.add_subparsers(dest='format', required=True, metavar='FORMAT')
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument('--out', type=Path, required=True, help='folder of what is written')

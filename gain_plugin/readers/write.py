@@ -47,7 +47,9 @@ def write_annotations(
     """
     for photo in annotations.photos:
         if not (annotations.root / photo.name).is_file():
-            raise FileNotFoundError(f'the photo {annotations.root / photo.name} is not there: is this the right root?')
+            raise FileNotFoundError(
+                f'the photo {annotations.root / photo.name} is not there: do the names begin in {annotations.root}?'
+            )
     if masks and len(annotations.classes) >= UNKNOWN:
         raise ValueError(f'masks of 8 bit hold {UNKNOWN - 1} classes, there are {len(annotations.classes)}: write none')
     out.mkdir(parents=True, exist_ok=True)

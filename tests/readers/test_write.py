@@ -45,7 +45,7 @@ def test_what_would_be_silent_is_refused(tmp_path, photo):
     two = annotations(tmp_path, Photo('1.jpg', (1,), (BOX,)), Photo('1.png', (1,), (BOX,)))
     with pytest.raises(ValueError, match=r'1.png and 1.jpg would have one mask'):
         write_annotations(two, tmp_path / 'out', 'train')
-    with pytest.raises(FileNotFoundError, match='2.jpg is not there: is this the right root'):
+    with pytest.raises(FileNotFoundError, match='2.jpg is not there: do the names begin in'):
         write_annotations(annotations(tmp_path, Photo('2.jpg', ())), tmp_path / 'out', 'train')
     (tmp_path / '1.jpg').write_bytes(b'')
     with pytest.raises(ValueError, match='cannot read .*1.jpg'):
