@@ -6,7 +6,7 @@ from pathlib import Path
 import gain_plugin
 
 KINDS = ('tags', 'masks', 'boxes')
-LEAST_EPOCHS, LEAST_PHOTOS = 10, 4000  # 4,000 photos in batches of 16 are 250 steps
+LEAST_EPOCHS, LEAST_PHOTOS = 10, 3000  # 3,000 photos in batches of 16 are 188 steps
 CONFIG = """_base_ = {base!r}
 classes = {classes!r}
 data = dict(
@@ -36,7 +36,7 @@ def write_config(
 ) -> Path:
     """Write ``config.py``, which inherits ``configs/own_data/<kind>.py``.
 
-    Small sets go through more epochs: at least 10, and 4,000 photos in all.
+    Small sets go through more epochs: at least 10, and 3,000 photos in all.
 
     Args:
         out: the folder of the lists, which gets it.

@@ -93,7 +93,7 @@ def test_the_config_is_never_overwritten(tmp_path, photo):
     command = ['folders', str(tmp_path / 'photos'), '--out', str(tmp_path / 'own')]
     main(command)
     config = tmp_path / 'own/config.py'
-    assert 'train_cfg = dict(max_epochs=1000, val_interval=1000)  # 4 photos an epoch' in config.read_text()
+    assert 'train_cfg = dict(max_epochs=750, val_interval=750)  # 4 photos an epoch' in config.read_text()
     config.write_text('mine')
     main(command)
     assert config.read_text() == 'mine'
