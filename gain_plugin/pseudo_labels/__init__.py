@@ -1,0 +1,1 @@
+"""From maps to pseudo labels: refinement, and the thresholds of the labels."""
