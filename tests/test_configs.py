@@ -70,7 +70,7 @@ def test_trains_and_tests_on_a_slice(path, tmp_path, load):
     cfg.work_dir = str(tmp_path)
     cfg.train_cfg.max_iters = 2
     cfg.train_dataloader.batch_size = 4
-    for hook in cfg.get('custom_hooks', ()):
+    for hook in [*cfg.get('custom_hooks', ()), *([cfg.default_hooks.gain] if 'gain' in cfg.default_hooks else [])]:
         hook.update(warmup=1, ramp=0)
     if path.parent.name in FULL:
         shrink(cfg)

@@ -52,7 +52,7 @@ def test_rows_go_on_from_one_start_and_are_made_once(tmp_path, monkeypatch):
         (tmp_path / f'set/{name}.py').write_text(CONFIG.format(root=ROOT, name=name))
     (tmp_path / 'set/gain.py').write_text(
         CONFIG.format(root=ROOT, name='gain')
-        + "custom_hooks = [{**_base_.custom_hooks[0], 'warmup': 1, 'ramp': 0, 'loss': dict(alpha=1.0)}]\n"
+        + 'default_hooks = dict(gain=dict(warmup=1, ramp=0, loss=dict(alpha=1.0)))\n'
     )
     paths = [str(tmp_path / f'set/{name}.py') for name in ('plain', 'gain')]
     results, work = tmp_path / 'rows.json', tmp_path / 'work'

@@ -140,10 +140,11 @@ def figures(tested: dict[str, float]) -> dict[str, float]:
 
 def passes_per_step(cfg: Config, runner: Runner) -> float:
     """How often an image goes through a network in a step, on average: itself, and once for each class erased."""
-    hooks = cfg.get('custom_hooks', [])
-    if not hooks or hooks[0].get('loss', {}).get('alpha') == 0:
+    hooks = [*cfg.default_hooks.values(), *cfg.get('custom_hooks', [])]
+    hook = next((hook for hook in hooks if hook and hook.type == 'GAINHook'), None)
+    if hook is None or hook.get('loss', {}).get('alpha') == 0:
         return 1
-    if hooks[0].gain.get('one_class'):
+    if hook.get('gain', {}).get('one_class'):
         return 2
     data = runner.train_dataloader.dataset
     return 1 + statistics.mean(len(data.get_data_info(index)['gt_label']) for index in range(len(data)))

@@ -81,7 +81,7 @@ class Road:
     def make_labels(self) -> dict:
         """Label the photos that it was trained on; their masks, where there are some, only measure the labels."""
         data = self.classifier.train_dataloader.dataset
-        data = data.datasets[0] if data.type == 'ConcatDataset' else data
+        data = data.datasets[0] if 'datasets' in data else data
         self.classifier.test_dataloader.dataset.update(ann_file=data.ann_file, masks='found')
         checkpoint = (self.folder / 'classifier/last_checkpoint').read_text()
         report = make_pseudo_labels(

@@ -1,3 +1,5 @@
 _base_ = 'plain.py'
 
-custom_hooks = [dict(type='GAINHook', gain=dict(scorer='frozen', one_class=True), warmup=_base_.start, ramp=2600)]
+default_hooks = dict(
+    gain=dict(type='GAINHook', gain=dict(scorer='frozen', one_class=True), warmup=_base_.start, ramp=2600)
+)

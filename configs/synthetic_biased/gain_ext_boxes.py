@@ -2,14 +2,10 @@ _base_ = 'gain.py'
 
 # boxes of the first 80 scenes, about 20 a class; about half of each batch is drawn from these
 tagged = _base_.train_dataloader.dataset
-boxed = dict(
-    type='RepeatDataset',
-    times=12,
-    dataset={
-        **tagged,
-        'count': 80,
-        'masks': True,
-        'pipeline': [dict(type='FillBoxes'), *tagged.pipeline],
-    },
-)
-train_dataloader = dict(dataset=dict(_delete_=True, type='ConcatDataset', datasets=[tagged, boxed]))
+boxed = {
+    **tagged,
+    'count': 80,
+    'masks': True,
+    'pipeline': [dict(type='FillBoxes'), *tagged.pipeline],
+}
+train_dataloader = dict(dataset=dict(_delete_=True, type='BalancedConcat', datasets=[tagged, boxed]))

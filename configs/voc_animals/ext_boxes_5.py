@@ -1,4 +1,4 @@
 _base_ = 'gain_ext_boxes_5.py'
 
 # the same boxes without self-guidance
-custom_hooks = [{**_base_.custom_hooks[0], 'loss': dict(alpha=0.0, ext_weight=3.0)}]
+default_hooks = dict(gain=dict(loss=dict(alpha=0.0)))

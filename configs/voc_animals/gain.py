@@ -1,10 +1,10 @@
 _base_ = 'plain.py'
 
-custom_hooks = [
-    dict(
+default_hooks = dict(
+    gain=dict(
         type='GAINHook',
         gain=dict(scorer='frozen', one_class=True),
         warmup=600,
         ramp=100,
     )
-]
+)

@@ -1,3 +1,3 @@
 _base_ = 'plain.py'
 
-custom_hooks = [dict(type='GAINHook', gain=dict(scorer='detached', one_class=True), warmup=600, ramp=100)]
+default_hooks = dict(gain=dict(type='GAINHook', gain=dict(scorer='detached', one_class=True), warmup=600, ramp=100))

@@ -2,16 +2,12 @@ _base_ = 'gain.py'
 
 # boxes of 146 photos, about 20 a class; about half of each batch is drawn from these
 tagged = _base_.train_dataloader.dataset
-boxed = dict(
-    type='RepeatDataset',
-    times=21,
-    dataset={
-        **tagged,
-        'ann_file': 'ImageSets/Segmentation/train.txt',
-        'indices': list(range(0, 437, 3)),
-        'masks': 'all',
-        'pipeline': [dict(type='FillBoxes'), *tagged.pipeline],
-    },
-)
-custom_hooks = [{**_base_.custom_hooks[0], 'loss': dict(ext_weight=3.0)}]
-train_dataloader = dict(dataset=dict(_delete_=True, type='ConcatDataset', datasets=[tagged, boxed]))
+boxed = {
+    **tagged,
+    'ann_file': 'ImageSets/Segmentation/train.txt',
+    'indices': list(range(0, 437, 3)),
+    'masks': 'all',
+    'pipeline': [dict(type='FillBoxes'), *tagged.pipeline],
+}
+default_hooks = dict(gain=dict(loss=dict(ext_weight=3.0)))
+train_dataloader = dict(dataset=dict(_delete_=True, type='BalancedConcat', datasets=[tagged, boxed]))

@@ -2,6 +2,7 @@
 
 from gain_plugin.label_worker import LabelRule
 from gain_plugin.mm.attention_hook import AttentionHook
+from gain_plugin.mm.balanced import BalancedConcat
 from gain_plugin.mm.classifier import MultiLabelClassifier, tf_efficientnet_lite0
 from gain_plugin.mm.crf_hook import CRFHook
 from gain_plugin.mm.dataset import FillBoxes, Sign, SyntheticDataset, VOCTagsDataset
@@ -17,6 +18,7 @@ from gain_plugin.mm.tags import TagLoss, TagsAsMask
 
 __all__ = [
     'AttentionHook',
+    'BalancedConcat',
     'CRFHook',
     'FillBoxes',
     'GAINHook',
