@@ -3,7 +3,7 @@
 import random
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -51,43 +51,53 @@ def no_trace(model: nn.Module) -> Iterator[None]:
     and dicts among them hold. What is written into parameters and registered buffers stays; ``pass_with`` has copies
     of these.
     """
-    with ExitStack() as stack:
-        stack.enter_context(torch.random.fork_rng(_devices(model)))
-        stack.callback(random.setstate, random.getstate())
-        stack.callback(np.random.set_state, np.random.get_state())
-        seen: set[int] = set()
-        for module in model.modules():
-            stack.callback(_restore, vars(module), dict(vars(module)))
-            for name, value in vars(module).items():
-                if name not in _OF_TORCH:
-                    _keep(value, stack, seen, inside=name in ('_parameters', '_buffers', '_modules'))
-        yield
+    states = random.getstate(), np.random.get_state()
+    kept: list[tuple[Any, Any, Any]] = []
+    seen: set[int] = set()
+    for module in model.modules():
+        kept.append((vars(module), vars(module).copy(), _marks(vars(module))))
+        for name, value in vars(module).items():
+            if name not in _OF_TORCH:
+                _keep(value, kept, seen, inside=name in ('_parameters', '_buffers', '_modules'))
+    try:
+        with torch.random.fork_rng(_devices(model)):
+            yield
+    finally:
+        for value, before, marks in kept:
+            if _marks(value) != marks:  # compiled parts look at whether the dicts of their modules were touched
+                _restore(value, before)
+        random.setstate(states[0])
+        np.random.set_state(states[1])
 
 
-def _keep(value: Any, stack: ExitStack, seen: set[int], *, inside: bool = False) -> None:
-    """Have ``stack`` put back what ``value`` holds, if it is a container or a tensor; ``inside`` is not looked."""
+def _keep(value: Any, kept: list[tuple[Any, Any, Any]], seen: set[int], *, inside: bool = False) -> None:
+    """Keep what ``value`` holds, if it is a container or a tensor; what is ``inside`` it is not looked at."""
     if type(value) in _CONTAINERS and id(value) not in seen:
         seen.add(id(value))
-        stack.callback(_restore, value, value.copy())
+        kept.append((value, value.copy(), _marks(value)))
         if not inside:
             for entry in value.values() if isinstance(value, dict) else value:
-                _keep(entry, stack, seen)
+                _keep(entry, kept, seen)
     elif type(value) is Tensor and value.is_leaf and not value.is_inference() and id(value) not in seen:
         seen.add(id(value))
-        stack.callback(_rewrite, value, value.detach().clone(), value._version)
+        kept.append((value, value.detach().clone(), _marks(value)))
+
+
+def _marks(value: Any) -> Any:
+    """What tells that something was put into a container or written into a tensor."""
+    if isinstance(value, Tensor):
+        return value._version
+    if isinstance(value, dict):
+        return list(value), list(map(id, value.values()))
+    return list(map(id, value))
 
 
 def _restore(value: Any, before: Any) -> None:
-    if isinstance(value, list):
-        value[:] = before
+    if isinstance(value, Tensor):
+        value.detach().copy_(before)
         return
     value.clear()
-    (value.extend if isinstance(value, deque) else value.update)(before)
-
-
-def _rewrite(value: Tensor, before: Tensor, version: int) -> None:
-    if value._version != version:
-        value.detach().copy_(before)
+    (value.extend if isinstance(value, list | deque) else value.update)(before)
 
 
 def _devices(model: nn.Module) -> list[torch.device]:

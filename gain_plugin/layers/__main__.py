@@ -23,7 +23,7 @@ def main() -> None:
     height, width = found.image_size
     print(f'{name} at {height} x {width}')
     print(f'score_layer   {found.score!r}')
-    print(f'target_layer  {found.target!r}')
+    print(f'target_layer  {found.target!r}, with {found.share:.0%} of the layers with weights below it')
     for grid in found.grids:
         size = f'{grid.height:3} x {grid.width:3}, stride {height / grid.height:4.1f}'
         print(f'  grid {size}: {grid.name!r} {grid.shape}', '(chosen)' if grid.name == found.target else '')
