@@ -8,6 +8,8 @@ from typing import IO, Any
 import numpy as np
 from PIL import Image
 
+from gain_plugin.images import read_image
+
 
 def label_path(out_dir: Path, name: str) -> Path:
     """Where the labels of an image are."""
@@ -42,10 +44,9 @@ def voc_palette() -> list[int]:
     return np.bitwise_or.reduce(bits).ravel().tolist()
 
 
-def read_image(path: Path, mode: str) -> np.ndarray:
-    """Pixels as uint8 in a mode of PIL; ValueError names a file that cannot be read."""
-    try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert(mode))
-    except OSError as error:
-        raise ValueError(f'cannot read {path}: {error}') from error
+def read_saliency(path: Path) -> np.ndarray:
+    """Saliency (H, W) uint8, 255 for the most salient; ValueError names a file that cannot be read or has 0 and 1."""
+    grey = np.asarray(Image.fromarray(read_image(path)).convert('L'))
+    if grey.max() == 1:
+        raise ValueError(f'{path} has 0 and 1 alone, of 255: multiply it by 255')
+    return grey

@@ -12,7 +12,8 @@ from PIL import Image
 from torch import Tensor
 
 from gain_plugin.crf import crf_labels
-from gain_plugin.label_files import counts_path, label_path, read_image, saliency_path, voc_palette, write_whole
+from gain_plugin.images import read_image
+from gain_plugin.label_files import counts_path, label_path, read_saliency, saliency_path, voc_palette, write_whole
 from gain_plugin.pseudo_labels.pamr import pamr
 from gain_plugin.pseudo_labels.rules import otsu_threshold
 from gain_plugin.seeds import UNDECIDED, pseudo_labels, seed_confusion, seed_cues
@@ -116,7 +117,7 @@ def label_image(task: LabelTask) -> np.ndarray:
     """(H, W) uint8 labels; ValueError names a file that cannot be read or does not fit."""
     saliency, rule = None, task.rule
     if rule.saliency is not None:
-        saliency = torch.from_numpy(read_image(saliency_path(rule.saliency, task.name), 'L') / np.float32(255))
+        saliency = torch.from_numpy(read_saliency(saliency_path(rule.saliency, task.name)) / np.float32(255))
     maps = refine_maps(torch.from_numpy(task.maps), task.img_path, rule)
     threshold = otsu_threshold(maps) if rule.otsu else None
     sure, possible = seed_cues(
@@ -127,7 +128,7 @@ def label_image(task: LabelTask) -> np.ndarray:
         saliency_threshold=rule.saliency_threshold,
     )
     if rule.refine == 'crf':
-        image = read_image(Path(task.img_path), 'RGB')
+        image = read_image(task.img_path)
         sure, possible = (torch.from_numpy(crf_labels(image, cue.numpy(), len(maps) + 1)) for cue in (sure, possible))
     return pseudo_labels(sure, possible, torch.from_numpy(task.classes)).numpy()
 
@@ -136,7 +137,7 @@ def refine_maps(maps: Tensor, img_path: str, rule: LabelRule) -> Tensor:
     """Maps (n, H, W) as the thresholds of the rule are to see them, in 0..1."""
     if rule.refine != 'pamr':
         return maps
-    image = torch.from_numpy(read_image(Path(img_path), 'RGB').copy()).permute(2, 0, 1)
+    image = torch.from_numpy(read_image(img_path).copy()).permute(2, 0, 1)
     refined = pamr(maps[None].float(), image[None].float())[0]
     return refined / (refined.amax((-2, -1), keepdim=True) + 1e-5)
 

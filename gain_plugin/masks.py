@@ -1,10 +1,17 @@
 """Values of masks: 0 background, c + 1 for class c, 255 unknown."""
 
+import re
+
 import torch
 from torch import Tensor
 
 UNKNOWN = 255
 """The value of pixels that say nothing."""
+
+
+def is_background(name: str) -> bool:
+    """Whether a class is what annotation tools call the background: ``background``, ``_background_``, ``bg`` ..."""
+    return bool(re.match('back[ _]?ground|bg$', name.strip(' _').lower()))
 
 
 def pair_masks(masks: Tensor, labels: Tensor, *, ignore_index: int = UNKNOWN) -> Tensor:

@@ -5,7 +5,7 @@ from gain_plugin.mm.attention_hook import AttentionHook
 from gain_plugin.mm.balanced import BalancedConcat
 from gain_plugin.mm.classifier import MultiLabelClassifier, tf_efficientnet_lite0
 from gain_plugin.mm.crf_hook import CRFHook
-from gain_plugin.mm.dataset import FillBoxes, Sign, SyntheticDataset, VOCTagsDataset
+from gain_plugin.mm.dataset import VOCTagsDataset
 from gain_plugin.mm.hook import GAINHook
 from gain_plugin.mm.label_report import LabelReport
 from gain_plugin.mm.large_fov import VGG16LargeFOV
@@ -14,7 +14,9 @@ from gain_plugin.mm.map_pictures import MapPictures
 from gain_plugin.mm.metrics import MultiLabelAP, SeedIoU
 from gain_plugin.mm.pseudo_labels import make_pseudo_labels
 from gain_plugin.mm.sampler import MaskedSampler
+from gain_plugin.mm.synthetic import SyntheticDataset
 from gain_plugin.mm.tags import TagLoss, TagsAsMask
+from gain_plugin.mm.transforms import FillBoxes, SpuriousCue
 
 __all__ = [
     'AttentionHook',
@@ -30,7 +32,7 @@ __all__ = [
     'MultiLabelAP',
     'MultiLabelClassifier',
     'SeedIoU',
-    'Sign',
+    'SpuriousCue',
     'SyntheticDataset',
     'TagLoss',
     'TagsAsMask',

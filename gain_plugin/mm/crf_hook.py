@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import mmcv
 import torch
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
@@ -11,6 +10,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from gain_plugin.crf import smooth
+from gain_plugin.images import read_image
 from gain_plugin.mm.samples import bound_arguments
 
 
@@ -34,6 +34,6 @@ class CRFHook(Hook):
         if bound_arguments(host, args, kwargs).get('mode') != 'predict':
             return
         for sample in output:
-            image = mmcv.imread(sample.img_path, channel_order='rgb')
+            image = read_image(sample.img_path)
             refined = smooth(image, sample.seg_logits.data.cpu().numpy())
             sample.pred_sem_seg.data = torch.from_numpy(refined).argmax(0, keepdim=True)

@@ -1,10 +1,13 @@
 """mmengine metric: how well the attention maps localise their classes."""
 
+import logging
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
 from mmengine.registry import METRICS
 from torch import Tensor
 
@@ -16,7 +19,7 @@ from gain_plugin.localization import (
     pixel_histogram,
     pointing_hits,
 )
-from gain_plugin.mm.samples import maps_and_truth
+from gain_plugin.mm.samples import maps_and_truth, with_masks
 
 
 @METRICS.register_module()
@@ -31,7 +34,7 @@ class Localization(BaseMetric):
     * ``pointing_game``: mean over classes of the share of maxima that fall on the class,
     * ``energy_pointing_game``: mean over pairs of the share of the map that is on the class.
 
-    All are NaN if no pair counts.
+    All are NaN if no pair counts; if no sample has a mask, there is ``PxAP`` alone and the log says so.
 
     Args:
         num_box_thresholds: T evenly spaced thresholds 0, 1/T, ... below 1 are tried for the boxes; each
@@ -56,7 +59,7 @@ class Localization(BaseMetric):
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Add up the counts of each sample's ``attention_maps`` (n, H, W) and ``gt_sem_seg``."""
-        for sample in data_samples:
+        for sample in with_masks(data_samples):
             maps, label, truth = maps_and_truth(sample)
             present = torch.isin(label + 1, truth)
             counts = self._count(maps[present], label[present], truth)
@@ -64,6 +67,9 @@ class Localization(BaseMetric):
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Scores of the counts of all ranks."""
+        if not results:
+            print_log('Localization needs masks, and no sample has one', 'current', logging.WARNING)
+            return {'PxAP': math.nan}
         total = _total(results)
         pairs = total['pairs'].sum()
         accuracy = total['boxes'].amax(0) / pairs

@@ -1,14 +1,17 @@
 """mmengine metrics: how well the classifier ranks, and how good its attention maps are as seeds."""
 
+import logging
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
 from mmengine.registry import METRICS
 
-from gain_plugin.mm.samples import maps_and_truth
+from gain_plugin.mm.samples import maps_and_truth, with_masks
 from gain_plugin.pooling import pool_logits
 from gain_plugin.seeds import seed_confusion, seed_scores
 
@@ -44,12 +47,15 @@ class MultiLabelAP(BaseMetric):
             if truth[:, index].any()
         }
         top1 = 100 * float(np.take_along_axis(truth, scores.argmax(1)[:, None], 1).mean())
-        return {'mAP': float(np.mean(list(precision.values()))), 'top1': top1, **precision}
+        mean = sum(precision.values()) / len(precision) if precision else math.nan
+        return {'mAP': mean, 'top1': top1, **precision}
 
 
 @METRICS.register_module()
 class SeedIoU(BaseMetric):
     """mIoU of the seeds in ``attention_maps`` at the best of the background thresholds, in per cent.
+
+    Images without a mask are left out; without any, ``seed_mIoU`` is NaN and the log says so.
 
     The field's protocol (IRN, CVPR 2019): maps of the ground-truth classes only, each divided by its maximum, a
     constant background score, argmax, one confusion matrix over all images. The best threshold is chosen on the images
@@ -70,12 +76,15 @@ class SeedIoU(BaseMetric):
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Add up the confusion of each sample's ``attention_maps`` (n, H, W) with its ``gt_sem_seg``."""
         classes = len(self.dataset_meta['classes'])
-        for sample in data_samples:
+        for sample in with_masks(data_samples):
             confusion = seed_confusion(*maps_and_truth(sample), self.thresholds, classes)
             self.results[:] = [confusion + self.results[0] if self.results else confusion]  # memory does not grow
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """Scores at the threshold with the best mIoU."""
+        if not results:
+            print_log('seed_mIoU needs masks, and no sample has one', 'current', logging.WARNING)
+            return {'seed_mIoU': math.nan}
         scores = seed_scores(torch.stack(results).sum(0))
         best = int(scores.miou.argmax())
         iou = dict(zip(('background', *self.dataset_meta['classes']), (100 * scores.iou[best]).tolist(), strict=True))

@@ -42,6 +42,11 @@ def masks_of(samples: Sequence[BaseDataElement], size: Sequence[int]) -> Tensor 
     return torch.cat([sample.gt_sem_seg.data if 'gt_sem_seg' in sample else unknown for sample in samples])
 
 
+def with_masks(samples: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The tested samples, as dicts, that have a ``gt_sem_seg``."""
+    return [sample for sample in samples if 'gt_sem_seg' in sample]
+
+
 def maps_and_truth(sample: dict[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
     """``attention_maps`` (n, H, W), their classes (n,) and the ``gt_sem_seg`` (H, W) of a tested sample, as a dict."""
     if 'attention_maps' not in sample:

@@ -4,6 +4,8 @@ from typing import Any
 
 from torch import nn
 
+from gain_plugin.masks import is_background
+
 
 def is_segmentor(host: nn.Module) -> bool:
     """Whether ``host`` is built like mmseg's segmentors, around a ``decode_head``."""
@@ -38,10 +40,10 @@ def segmentor_options(segmentor: nn.Module) -> dict[str, Any]:
 def no_tags(segmentor: nn.Module, dataset: object) -> set[int]:
     """Values of ``gt_sem_seg`` that are no image-level labels: what is ignored, and background.
 
-    Background is class 0 of a ``dataset`` whose first class has a name that begins so.
+    Background is class 0 of a ``dataset`` whose first class is named so, or as annotation tools name it.
     """
     head: Any = segmentor.decode_head
     heads: Any = head if isinstance(head, nn.ModuleList) else [head]
     values = {255, *(head.ignore_index for head in heads)}
     classes = getattr(dataset, 'metainfo', {}).get('classes') or ('',)
-    return values | {0} if classes[0].lower().startswith('background') else values
+    return values | {0} if is_background(classes[0]) else values

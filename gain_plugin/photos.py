@@ -1,0 +1,85 @@
+"""Which file in a folder an id means."""
+
+import os
+from collections import defaultdict
+from functools import cache
+from pathlib import Path
+
+from PIL import Image
+
+
+class Folder:
+    """The pictures in a folder and the folders below it, by id. Each folder is listed once, when it is first needed.
+
+    Args:
+        root: the folder.
+
+    Raises:
+        FileNotFoundError: no such folder.
+
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = str(root)
+        self._listed: dict[str, dict[str, list[str]]] = {}
+        if not os.path.isdir(self.root):
+            raise FileNotFoundError(f'the folder {self.root} is not there')
+
+    def find(self, name: str, but: str | None = None) -> str | None:
+        """Path of the picture of an id, whose extension may lack; None if there is none.
+
+        Args:
+            name: path below the folder, with slashes of either kind.
+            but: a path that is not meant.
+
+        Raises:
+            ValueError: a path that leaves the folder, or several pictures that it may mean.
+
+        """
+        inside = self._inside(name)
+        folder, base = os.path.split(inside)
+        known = self._list(folder)
+        # with its extension, if it has one that fits
+        found = [one for one in known.get(without_extension(base), ()) if one == base] or known.get(base, [])
+        paths = [path for path in (os.path.join(self.root, folder, one) for one in found) if path != but]
+        if len(paths) > 1:
+            raise ValueError(f'{name!r} may be any of {paths}: write the extension, or remove the others')
+        return paths[0] if paths else None
+
+    def _inside(self, name: str) -> str:
+        path = os.path.normpath(name.replace('\\', '/'))
+        if os.path.isabs(path):
+            path = os.path.relpath(path, self.root)
+        if path.split(os.sep)[0] == os.pardir or '\0' in path:
+            raise ValueError(
+                f'{name!r} is not below {self.root}: give it as a path below, or a wider folder in data_prefix'
+            )
+        return path
+
+    def _list(self, folder: str) -> dict[str, list[str]]:
+        """Names of the pictures by what they are without extension."""
+        if folder not in self._listed:
+            names = defaultdict(list)
+            path = os.path.join(self.root, folder)
+            for name in sorted(os.listdir(path)) if os.path.isdir(path) else ():
+                if is_picture(name):
+                    names[without_extension(name)].append(name)
+            self._listed[folder] = dict(names)
+        return self._listed[folder]
+
+
+def is_picture(name: str) -> bool:
+    """Whether the extension is one that Pillow opens, of a file that is not hidden."""
+    return not name.startswith('.') and os.path.splitext(name)[1].lower() in _extensions()
+
+
+def without_extension(name: str) -> str:
+    """The name without an extension that Pillow opens; other dots are part of it."""
+    stem, extension = os.path.splitext(name)
+    return stem if extension.lower() in _extensions() else name
+
+
+@cache
+def _extensions() -> frozenset[str]:
+    known = Image.registered_extensions()
+    return frozenset(extension for extension, kind in known.items() if kind in Image.OPEN)

@@ -1,0 +1,174 @@
+"""Image-level labels from a CSV, in the forms that spreadsheets and exports have."""
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from gain_plugin.lists import read_text
+from gain_plugin.photos import without_extension
+from gain_plugin.tag_names import TagNames
+
+ID_COLUMNS = (
+    'id image image_id imageid img img_id image_name filename file_name file name path image_path photo'.split()
+)
+LABEL_COLUMNS = 'labels label tags tag classes class class_name category categories'.split()
+FLAGS = {'0': False, '1': True, '0.0': False, '1.0': True, 'false': False, 'true': True}
+
+
+class Tags:
+    """The labels of images, by id.
+
+    Args:
+        path: of the file they are from.
+        labels: indices of its classes for each image.
+
+    """
+
+    def __init__(self, path: Path, labels: dict[str, tuple[int, ...]]) -> None:
+        self.path = path
+        self.labels = labels
+
+    def find(self, name: str) -> tuple[int, ...] | None:
+        """Indices of the classes of an image, ascending; None if it has no row.
+
+        An extension may lack here or in the file; ValueError if several images may be meant.
+        """
+        name = _clean(name)
+        for key in (name, without_extension(name)):
+            if key in self.labels:
+                return self.labels[key]
+        whole = self._by_stem.get(name, ())
+        if len(whole) > 1:
+            raise ValueError(f'{self.path}: {name!r} may be any of {list(whole)}: write the extension in the list')
+        return self.labels[whole[0]] if whole else None
+
+    @cached_property
+    def _by_stem(self) -> dict[str, tuple[str, ...]]:
+        stems: dict[str, tuple[str, ...]] = {}
+        for key in self.labels:
+            stem = without_extension(key)
+            stems[stem] = (*stems.get(stem, ()), key)
+        return stems
+
+
+def read_tags(path: Path, classes: Sequence[str], others: Iterable[str] = ()) -> Tags:
+    """Read a table in UTF-8 whose first row names the columns.
+
+    Columns are separated by ``,`` ``;`` ``|``, tabs or, without one of these, blanks. One is ``id`` (or ``image``,
+    ``filename``, ...): an image's path as the list has it, with or without extension. Then there is either
+
+    * ``labels`` (or ``label``, ``tags``, ``class``, ...): names of classes with blanks, ``,`` ``;`` or ``|`` between,
+      and in the columns behind; several rows of an image are added up;
+    * or a column a class, with 0 or 1, false or true.
+
+    An image with an empty cell has no label.
+
+    Args:
+        path: the file.
+        classes: to learn, in the order of the scores.
+        others: names that may be there, too, and are no labels.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: another form, a name that is none of these, contradicting rows; names the file and the line.
+
+    """
+    rows = _rows(path)
+    _, header = next(rows, ('', []))
+    lower = [name.lower() for name in header]
+    key = next((lower.index(name) for name in ID_COLUMNS if name in lower), None)
+    names = TagNames(classes, others)
+    named = any(name in lower for name in LABEL_COLUMNS)
+    if key is None or not (named or set(header) & set(classes)):
+        raise ValueError(f'{path} needs the columns id and labels, or id and one a class; it has {header}')
+    columns: _NameColumns | _FlagColumns
+    columns = _NameColumns.of(header, key, names) if named else _FlagColumns.of(path, header, key, classes, names)
+    return Tags(path, _merge(rows, key, columns))
+
+
+class _NameColumns(NamedTuple):
+    width: int
+    columns: list[int]
+    names: TagNames
+
+    @classmethod
+    def of(cls, header: Sequence[str], key: int, names: TagNames) -> '_NameColumns':
+        # labels, label2, label_3, or without a name
+        kinds = [re.sub(r'[\s._-]*\d*$', '', name.lower()) for name in header]
+        found = [index for index, kind in enumerate(kinds) if index != key and (not kind or kind in LABEL_COLUMNS)]
+        return cls(len(header), found, names)
+
+    def read(self, row: Sequence[str], where: str) -> tuple[int, ...] | None:
+        cells = [row[index] for index in self.columns if index < len(row)] + list(row[self.width :])
+        if not any(cells):
+            return None
+        return tuple({label for cell in cells for label in self.names.read(cell, where)})
+
+
+class _FlagColumns(NamedTuple):
+    header: Sequence[str]
+    columns: list[int]
+    names: TagNames
+
+    @classmethod
+    def of(cls, path: Path, header: Sequence[str], key: int, classes: Sequence[str], names: TagNames) -> '_FlagColumns':
+        missing = [name for name in classes if name not in header]
+        if missing:
+            raise ValueError(f'{path} has no column for the classes {missing}')
+        columns = [index for index in range(len(header)) if index != key]
+        for index in columns:
+            names.check(header[index], f'{path}, column {index + 1}')
+        return cls(header, columns, names)
+
+    def read(self, row: Sequence[str], where: str) -> tuple[int, ...] | None:
+        if len(row) != len(self.header):
+            raise ValueError(f'{where}: {len(row)} cells, the first row has {len(self.header)}')
+        wrong = [row[index] for index in self.columns if row[index].lower() not in FLAGS]
+        if wrong:
+            raise ValueError(f'{where}: {wrong} must be 0 or 1; names of classes need a column labels')
+        flagged = [self.header[index] for index in self.columns if FLAGS[row[index].lower()]]
+        return tuple(label for name in flagged for label in self.names.read(name, where)) if flagged else None
+
+
+def _merge(
+    rows: Iterable[tuple[str, list[str]]], key: int, columns: _NameColumns | _FlagColumns
+) -> dict[str, tuple[int, ...]]:
+    """Add up the rows of each image; one without labels must be its only one."""
+    found: dict[str, tuple[int, ...] | None] = {}
+    for where, row in rows:
+        name = _clean(row[key]) if key < len(row) else ''
+        if not name:
+            raise ValueError(f'{where}: no id in {row}')
+        labels = columns.read(row, where)
+        if name in found:
+            before = found[name]
+            if labels is None or before is None or isinstance(columns, _FlagColumns):
+                raise ValueError(f'{where}: {name!r} has another row that says something else or the same: keep one')
+            labels = (*before, *labels)
+        found[name] = labels
+    return {name: tuple(sorted(set(labels or ()))) for name, labels in found.items()}
+
+
+def _rows(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """Where each row is, and its cells without the blanks around them; empty rows are left out."""
+    text = read_text(path, 'the image-level labels')
+    first = text.lstrip('\n').split('\n', 1)[0]
+    separator = max(',;\t|', key=first.count)
+    if separator not in first:
+        separator = ' '
+    table = csv.reader(io.StringIO(text, newline=''), delimiter=separator, skipinitialspace=True, strict=True)
+    try:
+        for row in table:
+            cells = [cell.strip() for cell in row]
+            if any(cells):
+                yield f'{path}, line {table.line_num}', cells
+    except csv.Error as error:
+        raise ValueError(f'{path}, line {table.line_num}: {error}') from error
+
+
+def _clean(name: str) -> str:
+    return name.replace('\\', '/').removeprefix('./')
