@@ -19,8 +19,7 @@ def read_image(path: str | Path) -> np.ndarray:
     transparent is dropped; of several pages the first is read.
 
     Raises:
-        FileNotFoundError: no such file.
-        ValueError: it cannot be read whole, or has values in no known range; names the file.
+        ValueError: it is not there, cannot be read whole, or has values in no known range; names the file.
 
     """
     with open_picture(path) as picture:
@@ -37,8 +36,6 @@ def open_picture(path: str | Path) -> Iterator[Image.Image]:
     try:
         with Image.open(path) as picture:
             yield ImageOps.exif_transpose(picture)
-    except FileNotFoundError:
-        raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ValueError(f'{path} is too large: {error}. Cut it into tiles') from error
     except ValueError as error:

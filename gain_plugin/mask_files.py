@@ -59,8 +59,7 @@ class MaskNumbers:
         """A mask (H, W) uint8: 0 background, c + 1 for class c, 255 unknown; upright, as images are.
 
         Raises:
-            FileNotFoundError: no such file.
-            ValueError: it cannot be read, or has a value without a meaning; names the file and the values.
+            ValueError: it cannot be read or has a value without a meaning; names the file and the values.
 
         """
         with open_picture(path) as picture:

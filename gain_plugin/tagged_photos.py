@@ -59,7 +59,6 @@ class PhotoReader(NamedTuple):
         it has a row without labels.
 
         Raises:
-            FileNotFoundError: a file that went away.
             ValueError: one that cannot be read, or a mask of another size; names it.
 
         """

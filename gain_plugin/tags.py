@@ -155,7 +155,7 @@ def _merge(
 
 def _rows(path: Path) -> Iterator[tuple[str, list[str]]]:
     """Where each row is, and its cells without the blanks around them; empty rows are left out."""
-    text = read_text(path, 'the image-level labels')
+    text = read_text(path, 'the table of image-level labels')
     first = text.lstrip('\n').split('\n', 1)[0]
     separator = max(',;\t|', key=first.count)
     if separator not in first:

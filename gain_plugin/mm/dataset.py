@@ -126,8 +126,11 @@ class VOCTagsDataset(BaseDataset):
 
     def _check_found(self, photos: TaggedPhotos, entries: Sequence[Entry]) -> None:
         if photos.tags is None and not any(entry.labels for entry in entries):
+            mask = entries[0].mask or ''
             raise ValueError(
-                f'no mask of {self.ann_file} shows a class (255 means unknown): say in mask_classes what values mean'
+                f'no mask of {self.ann_file} shows a class: {mask} has the values '
+                f'{sorted(photos.reader.numbers.raw_values(mask))}, and 255 means unknown: say what values mean, as '
+                'mask_classes=dict(name=255)'
             )
         if photos.masks in ('all', 'none'):
             return

@@ -43,14 +43,14 @@ def masks_of(samples: Sequence[BaseDataElement], size: Sequence[int]) -> Tensor 
 
 
 def with_masks(samples: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The tested samples, as dicts, that have a ``gt_sem_seg``."""
+    """The tested samples, as dicts, that have a ``gt_sem_seg``; all need ``attention_maps``."""
+    if not all('attention_maps' in sample for sample in samples):
+        raise ValueError("samples have no attention_maps: add dict(type='AttentionHook', ...) to custom_hooks")
     return [sample for sample in samples if 'gt_sem_seg' in sample]
 
 
 def maps_and_truth(sample: dict[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
     """``attention_maps`` (n, H, W), their classes (n,) and the ``gt_sem_seg`` (H, W) of a tested sample, as a dict."""
-    if 'attention_maps' not in sample:
-        raise ValueError("samples have no attention_maps: add dict(type='AttentionHook', ...) to custom_hooks")
     classes = torch.as_tensor(sorted(set(sample['gt_label'])), dtype=torch.long)
     return sample['attention_maps'].cpu(), classes, sample['gt_sem_seg']['data'].squeeze(0).cpu().long()
 

@@ -140,7 +140,7 @@ def test_wrong_inputs_stop_before_the_first_image(cfg, checkpoint, voc):
     fails('none.txt is not there', FileNotFoundError)
     cfg.test_dataloader.dataset.ann_file = 'list.txt'
     Image.new('L', (40, 32), 7).save(voc / 'SegmentationClassAug' / 'b.png')
-    fails(r'b.png has the values \[7\], beyond 255 and its 2 classes')
+    fails(r'b.png: it has the values \[7\], beyond 255 and its 2 classes')
 
 
 @pytest.mark.parametrize('refine', [None, 'pamr'])
