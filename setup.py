@@ -10,7 +10,15 @@ VERSION = re.search(r"__version__ = '(.+)'", (HERE / 'gain_plugin/__init__.py').
 
 TIMM = ['timm>=1.0']
 # the maintained continuation of OpenMMLab's packages, under the same import names (mmengine, mmcv, mmseg)
-MM = ['onedl-mmengine>=0.10.12', 'onedl-mmcv>=2.3.6', 'onedl-mmsegmentation>=1.4.2', 'scikit-learn', 'pillow', 'pyyaml']
+MM = [
+    'onedl-mmengine>=0.10.12',
+    'onedl-mmcv>=2.3.6',
+    'onedl-mmsegmentation>=1.4.2',
+    'scikit-learn',
+    'pillow',
+    'pyyaml',
+    'rich',
+]
 CRF = ['pydensecrf2']  # no wheels: pip builds it from source, which takes minutes
 COCO = ['pycocotools']
 HUGGINGFACE = ['datasets']
@@ -55,6 +63,7 @@ setup(
             'grad-cam',
             'lightning',
             'onedl-mmpretrain',
+            'hypothesis',
             'pytest',
             'pytest-cov',
             'ruff',

@@ -82,7 +82,7 @@ def read_tags(path: Path, classes: Sequence[str], others: Iterable[str] = ()) ->
     lower = [name.lower() for name in header]
     key = next((lower.index(name) for name in ID_COLUMNS if name in lower), None)
     names = TagNames(classes, others)
-    named = any(name in lower for name in LABEL_COLUMNS)
+    named = any(_kind(name) in LABEL_COLUMNS for name in header)
     if key is None or not (named or set(header) & set(classes)):
         raise ValueError(f'{path} needs the columns id and labels, or id and one a class; it has {header}')
     columns: _NameColumns | _FlagColumns
@@ -97,8 +97,7 @@ class _NameColumns(NamedTuple):
 
     @classmethod
     def of(cls, header: Sequence[str], key: int, names: TagNames) -> '_NameColumns':
-        # labels, label2, label_3, or without a name
-        kinds = [re.sub(r'[\s._-]*\d*$', '', name.lower()) for name in header]
+        kinds = [_kind(name) for name in header]
         found = [index for index, kind in enumerate(kinds) if index != key and (not kind or kind in LABEL_COLUMNS)]
         return cls(len(header), found, names)
 
@@ -168,6 +167,11 @@ def _rows(path: Path) -> Iterator[tuple[str, list[str]]]:
                 yield f'{path}, line {table.line_num}', cells
     except csv.Error as error:
         raise ValueError(f'{path}, line {table.line_num}: {error}') from error
+
+
+def _kind(column: str) -> str:
+    """What label, label2 and label_3 have in common."""
+    return re.sub(r'[\s._-]*\d*$', '', column.lower())
 
 
 def _clean(name: str) -> str:
