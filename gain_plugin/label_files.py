@@ -32,6 +32,8 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
     try:
         with part.open('wb') as file:
             write(file)
+            file.flush()
+            os.fsync(file.fileno())  # or the name may outlive the content
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)

@@ -7,7 +7,6 @@ folder for each config, ``results.json`` and ``attention.png``. A config is call
 """
 
 import argparse
-import json
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +20,10 @@ from mmengine.config import Config, DictAction
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+
+from gain_plugin.mm.runs import train, write_json
 
 COLUMNS = {
     'seed_miou': 'seed mIoU',
@@ -86,14 +88,6 @@ def measure(path: str, work_dir: Path, options: dict, pictures: int) -> tuple[di
     }, keep.kept
 
 
-def train(cfg: Config, work_dir: Path) -> Runner:
-    """Train, or go on from the latest checkpoint in ``work_dir``; without the evaluation on the way."""
-    cfg.update(work_dir=str(work_dir), resume=True, val_dataloader=None, val_cfg=None, val_evaluator=None)
-    runner = Runner.from_cfg(cfg)
-    runner.train()
-    return runner
-
-
 def draw(kept: dict[str, list[Picture]], path: Path) -> None:
     """Images, the maps of every method, and the truth, side by side; one labelled class an image."""
     titles = ['image', *(f'{name} map' for name in kept), 'truth']
@@ -107,11 +101,11 @@ def draw(kept: dict[str, list[Picture]], path: Path) -> None:
         for axis, picture in zip(line[1:-1], pictures, strict=True):
             axis.imshow(picture.attention, cmap='jet', alpha=0.6, vmin=0, vmax=1, **stretch)
         line[-1].imshow(first.truth, cmap='gray', **stretch)
-        line[0].set_ylabel(first.name)
+        line[0].set_ylabel(first.name.replace('$', r'\$'))
     for axis in axes.flat:
         axis.set(xticks=[], yticks=[])
     for axis, title in zip(axes[0], titles, strict=True):
-        axis.set_title(title)
+        axis.set_title(title.replace('$', r'\$'))
     figure.tight_layout()
     figure.savefig(path, dpi=100)
 
@@ -125,16 +119,18 @@ def main() -> None:
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, help='settings for all configs')
     args = parser.parse_args()
 
+    if len({Path(path).stem for path in args.configs}) < len(args.configs):
+        raise SystemExit('the names of the configs must differ: each is the name of a row and a folder')
     results, kept = {}, {}
     for path in args.configs:
         name = Path(path).stem
         results[name], kept[name] = measure(path, args.work_dir / name, args.cfg_options, args.pictures)
-    (args.work_dir / 'results.json').write_text(json.dumps(results, indent=2) + '\n')
+    write_json(args.work_dir / 'results.json', results)
     draw(kept, args.work_dir / 'attention.png')
 
     table = Table('', *COLUMNS.values(), 'minutes')
     for name, row in results.items():
-        table.add_row(name, *(f'{row[key]:.1f}' for key in COLUMNS), f'{row["minutes"]:.1f}')
+        table.add_row(escape(name), *(f'{row[key]:.1f}' for key in COLUMNS), f'{row["minutes"]:.1f}')
     Console(width=100).print(table)
     print(f'per cent; {args.work_dir}/results.json and attention.png have the rest')
 

@@ -14,6 +14,7 @@ The tables of ``docs/results.json`` go into ``docs/evidence.md`` and the gain ov
 """
 
 import argparse
+import fcntl
 import json
 import re
 import shlex
@@ -27,13 +28,13 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import torch
 import torch.nn.functional as F
-from compare import train
 from mmengine.config import Config, DictAction
 from mmengine.registry import DATASETS, init_default_scope
 from mmengine.runner import Runner
 from torch import Tensor
 
 from gain_plugin.mm import Localization, SeedIoU
+from gain_plugin.mm.runs import train, write_json
 
 RESULTS = Path('docs/results.json')
 REPORT = Path('docs/evidence.md')
@@ -155,8 +156,11 @@ def add(results: Path, key: tuple[str, str, int], make: Callable[[], dict]) -> N
     if key in map(ROW_KEY, saved(results)):
         return
     row = {'data': key[0], 'method': key[1], 'seed': key[2], **make()}
-    rows = sorted([*saved(results), row], key=ROW_KEY)
-    results.write_text(json.dumps(rows, indent=1) + '\n')
+    with results.with_name(f'.{results.name}.lock').open('w') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another evidence.py may have added rows, this one too
+        rows = saved(results)
+        if key not in map(ROW_KEY, rows):
+            write_json(results, sorted([*rows, row], key=ROW_KEY))
 
 
 def saved(results: Path) -> list[dict]:

@@ -13,15 +13,16 @@ import json
 import time
 from pathlib import Path
 
-from compare import train
 from mmengine.config import Config, DictAction
 from mmengine.registry import METRICS
 from mmengine.runner import Runner
 from mmseg.evaluation import IoUMetric
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from gain_plugin.mm import LabelRule, make_pseudo_labels
+from gain_plugin.mm.runs import keep_same, train, training_settings, write_json
 
 STAGES = ('classifier', 'labels', 'segmenter', 'evaluation')
 COLUMNS = {
@@ -63,6 +64,7 @@ class Road:
     def run(self) -> dict:
         """The figures of every stage and its minutes, as ``results.json`` keeps them."""
         done = self.folder / 'stages.json'
+        keep_same(self.folder / 'settings.json', self.settings())
         results = json.loads(done.read_text()) if done.exists() else {}
         for stage in STAGES:
             if stage in results:
@@ -70,8 +72,19 @@ class Road:
             begin = time.time()
             figures = getattr(self, f'make_{stage}')()
             results[stage] = {**figures, 'minutes': (time.time() - begin) / 60}
-            done.write_text(json.dumps(results, indent=1) + '\n')
+            write_json(done, results)
         return results
+
+    def settings(self) -> dict:
+        """All that the figures depend on."""
+        return {
+            'classifier': training_settings(self.classifier),
+            'attention': self.classifier.default_hooks.get('attention'),
+            'labels': {**self.rule._asdict(), **self.calibration},
+            'segmenter': training_settings(self.segmenter),
+            'test': self.segmenter.test_dataloader,
+            'crf': self.crf,
+        }
 
     def make_classifier(self) -> dict:
         """Train the classifier."""
@@ -143,12 +156,12 @@ def main() -> None:
     if len({road.folder for road in roads}) < len(roads):
         raise SystemExit('the names of the configs must differ')
     results = {road.folder.name: road.run() for road in roads}
-    (args.work_dir / 'results.json').write_text(json.dumps(results, indent=1) + '\n')
+    write_json(args.work_dir / 'results.json', results)
     table = Table('mIoU, per cent', *COLUMNS.values(), *(f'min {stage}' for stage in STAGES))
     for name, stages in results.items():
         figures = {key: value for stage in stages.values() for key, value in stage.items()}
         cells = [f'{figures[key]:.1f}' if key in figures else '-' for key in COLUMNS]
-        table.add_row(name, *cells, *(f'{stages[stage]["minutes"]:.0f}' for stage in STAGES))
+        table.add_row(escape(name), *cells, *(f'{stages[stage]["minutes"]:.0f}' for stage in STAGES))
     Console(width=120).print(table, by_class(results))
 
 
@@ -156,9 +169,9 @@ def by_class(results: dict[str, dict]) -> Table:
     """IoU of the segmenters for each class."""
     rows = {name: stages['evaluation'] for name, stages in results.items()}
     keys = [key for key in next(iter(rows.values())) if key.startswith('IoU_')]
-    table = Table('segmenter', *(key.removeprefix('IoU_') for key in keys))
+    table = Table('segmenter', *(escape(key.removeprefix('IoU_')) for key in keys))
     for name, figures in rows.items():
-        table.add_row(name, *(f'{figures[key]:.1f}' for key in keys))
+        table.add_row(escape(name), *(f'{figures[key]:.1f}' for key in keys))
     return table
 
 

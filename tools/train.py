@@ -7,6 +7,8 @@ from pathlib import Path
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
+from gain_plugin.mm.checkpoints import newest_whole
+
 
 def parse_args() -> argparse.Namespace:
     """Arguments of the command line."""
@@ -30,7 +32,8 @@ def main() -> None:
     cfg.launcher = args.launcher
     cfg.merge_from_dict(args.cfg_options or {})
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(Path('work_dirs', Path(args.config).stem))
-    cfg.resume = args.resume
+    found = newest_whole(cfg.work_dir) if args.resume and not cfg.get('load_from') else None
+    cfg.update(resume=args.resume, load_from=str(found) if found else cfg.get('load_from'))
     if args.amp:
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
     Runner.from_cfg(cfg).train()

@@ -5,7 +5,7 @@ env_cfg = dict(cudnn_benchmark=True, dist_cfg=dict(backend='nccl'))
 log_processor = dict(by_epoch=False)
 default_hooks = dict(
     logger=dict(type='LoggerHook', interval=50, log_metric_by_epoch=False),
-    checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=300, max_keep_ckpts=1),
+    checkpoint=dict(type='WholeCheckpointHook', by_epoch=False, interval=300, max_keep_ckpts=1),
 )
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')

@@ -3,6 +3,7 @@
 from gain_plugin.label_worker import LabelRule
 from gain_plugin.mm.attention_hook import AttentionHook
 from gain_plugin.mm.balanced import BalancedConcat
+from gain_plugin.mm.checkpoints import WholeCheckpointHook
 from gain_plugin.mm.classifier import MultiLabelClassifier, tf_efficientnet_lite0
 from gain_plugin.mm.crf_hook import CRFHook
 from gain_plugin.mm.dataset import VOCTagsDataset
@@ -38,6 +39,7 @@ __all__ = [
     'TagsAsMask',
     'VGG16LargeFOV',
     'VOCTagsDataset',
+    'WholeCheckpointHook',
     'make_pseudo_labels',
     'tf_efficientnet_lite0',
 ]

@@ -2,13 +2,16 @@
 
 import hashlib
 import json
+import pickle
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
+from mmengine.runner.checkpoint import get_torch_safe_globals
 
 from gain_plugin.label_files import saliency_path, write_whole
 from gain_plugin.label_worker import LabelRule
@@ -39,10 +42,15 @@ def check_data(dataset: Any, rule: LabelRule) -> list[str]:
     return names
 
 
-def load_fitting(runner: Runner, checkpoint: str | Path, classes: Sequence[str]) -> None:
-    """Load a checkpoint of the same model, trained for the same classes."""
+def load_fitting(runner: Runner, checkpoint: str | Path, classes: Sequence[str], trusted: bool = False) -> None:
+    """Load a checkpoint of the same model, trained for the same classes.
+
+    Unless it is ``trusted``, it is refused if reading it would run code of its own.
+    """
     if not Path(checkpoint).is_file():
         raise ValueError(f'the checkpoint {checkpoint} is not there')
+    if not trusted:
+        _refuse_code(checkpoint)
     try:
         loaded = runner.load_checkpoint(str(checkpoint), strict=True)
     except RuntimeError as error:
@@ -50,6 +58,20 @@ def load_fitting(runner: Runner, checkpoint: str | Path, classes: Sequence[str])
     trained = (loaded.get('meta', {}).get('dataset_meta') or {}).get('classes')
     if trained is not None and tuple(trained) != tuple(classes):
         raise ValueError(f'{checkpoint} was trained for the classes {trained}, the config names {classes}')
+
+
+def _refuse_code(checkpoint: str | Path) -> None:
+    """Unpickling in full, as mmengine does with what PyTorch refuses, runs whatever the file says."""
+    try:
+        with torch.serialization.safe_globals(get_torch_safe_globals()):
+            torch.load(checkpoint, map_location='cpu', weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            f'{checkpoint} holds more than weights, and reading it could run code: {error}. If you trust where it '
+            'comes from, use tools/test.py --trust-checkpoint, which reads it all the same'
+        ) from error
+    except (RuntimeError, EOFError) as error:
+        raise ValueError(f'{checkpoint} is empty or cut off: {error}') from error
 
 
 def keep_settings(path: Path, cfg: Config, checkpoint: str | Path, rule: LabelRule, attention: dict[str, Any]) -> None:

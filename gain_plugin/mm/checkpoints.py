@@ -1,0 +1,100 @@
+"""Checkpoints that a kill or a full disk cannot take away."""
+
+import os
+import re
+import zipfile
+from pathlib import Path
+
+from mmengine.dist import is_main_process, master_only
+from mmengine.fileio import LocalBackend
+from mmengine.hooks import CheckpointHook
+from mmengine.registry import HOOKS
+from mmengine.runner import Runner
+
+from gain_plugin.label_files import write_whole
+
+
+@HOOKS.register_module()
+class WholeCheckpointHook(CheckpointHook):
+    """mmengine's ``CheckpointHook``, but an old checkpoint goes only when the new one is whole and has its name.
+
+    mmengine deletes before it writes. Here a checkpoint is written under another name, brought to the disk and renamed;
+    then ``last_checkpoint`` is replaced in the same way, then what ``max_keep_ckpts`` has no room for is removed: there
+    must be room for one checkpoint more. Those of ``save_best`` are written as in mmengine.
+
+    Raises:
+        ValueError: checkpoints go to another place than a local folder.
+
+    """
+
+    def before_train(self, runner: Runner) -> None:
+        """Called by mmengine."""
+        super().before_train(runner)
+        if not isinstance(self.file_backend, LocalBackend):
+            raise ValueError(
+                f'WholeCheckpointHook writes to local folders, not {self.out_dir}: take CheckpointHook there'
+            )
+
+    def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
+        name = self.filename_tmpl.format(step)
+        part = f'.{name}.part'
+        self.last_ckpt = str(Path(self.out_dir, name))
+        runner.message_hub.update_info('last_ckpt', self.last_ckpt)
+        outdated = self._make_room(runner, step) if self.max_keep_ckpts > 0 else []
+        runner.save_checkpoint(
+            self.out_dir,
+            part,
+            save_optimizer=self.save_optimizer,
+            save_param_scheduler=self.save_param_scheduler,
+            meta=meta,
+            by_epoch=self.by_epoch,
+            backend_args=self.backend_args,
+            **self.args,
+        )
+        self._give_name(Path(self.out_dir, part), runner.work_dir)
+        for old in outdated if is_main_process() else ():
+            Path(self.out_dir, self.filename_tmpl.format(old)).unlink(missing_ok=True)
+
+    def _make_room(self, runner: Runner, step: int) -> list[int]:
+        """Note the new step among those that are kept; the steps whose files have to go."""
+        ids = [*(kept for kept in self.keep_ckpt_ids if kept != step), step]
+        self.keep_ckpt_ids.clear()
+        self.keep_ckpt_ids.extend(ids)  # forgets the oldest by itself
+        runner.message_hub.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))
+        return ids[: -self.max_keep_ckpts]
+
+    @master_only
+    def _give_name(self, part: Path, work_dir: str) -> None:
+        with part.open('rb') as file:
+            os.fsync(file.fileno())
+        os.replace(part, self.last_ckpt)
+        content = str(self.last_ckpt).encode()
+        write_whole(Path(work_dir, 'last_checkpoint'), lambda file: file.write(content))
+
+
+def newest_whole(work_dir: str | Path) -> Path | None:
+    """The newest checkpoint of a work directory that can be read to its end; None if there is none.
+
+    Its own files come first, the latest step before others, then what ``last_checkpoint`` names. What is broken is
+    passed over with a word on the standard output.
+    """
+    folder = Path(work_dir)
+    own = [path for path in folder.glob('*.pth') if re.fullmatch(r'(iter|epoch)_\d+', path.stem)]
+    own.sort(key=lambda path: int(path.stem.split('_')[1]), reverse=True)
+    named = folder / 'last_checkpoint'
+    named_paths = [Path(named.read_text().strip())] if named.is_file() and named.read_text().strip() else []
+    for path in dict.fromkeys([*own, *named_paths]):
+        if is_whole(path):
+            print(f'resuming from {path}')
+            return path
+        print(f'{path} is missing or broken: passed over')
+    return None
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a file of ``torch.save`` is complete and as it was written."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            return file.testzip() is None
+    except (OSError, zipfile.BadZipFile):
+        return False

@@ -1,0 +1,75 @@
+"""What the tools share: training that goes on where it was, and settings that do not change under way."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from gain_plugin.label_files import write_whole
+from gain_plugin.mm.checkpoints import newest_whole
+
+NOT_TRAINING = ('attention', 'logger', 'pictures', 'visualization')  # hooks that leave the weights alone
+
+
+def train(cfg: Config, work_dir: Path) -> Runner:
+    """Train, or go on from the newest whole checkpoint in ``work_dir``; without the evaluation on the way.
+
+    Raises:
+        ValueError: ``work_dir`` has a training with other settings.
+
+    """
+    keep_same(work_dir / 'settings.json', training_settings(cfg))
+    found = newest_whole(work_dir)
+    cfg.update(work_dir=str(work_dir), resume=found is not None, val_dataloader=None, val_cfg=None, val_evaluator=None)
+    if found is not None:
+        cfg.load_from = str(found)
+    runner = Runner.from_cfg(cfg)
+    runner.train()
+    return runner
+
+
+def training_settings(cfg: Config) -> dict[str, Any]:
+    """All of a config that weights depend on."""
+    names = ('model', 'train_dataloader', 'train_cfg', 'optim_wrapper', 'param_scheduler', 'randomness', 'custom_hooks')
+    settings = {name: cfg.get(name) for name in (*names, 'load_from')}
+    hooks = {name: hook for name, hook in cfg.get('default_hooks', {}).items() if name not in NOT_TRAINING}
+    return {**settings, 'default_hooks': hooks}
+
+
+def keep_same(path: Path, settings: dict[str, Any]) -> None:
+    """Write down settings, or refuse what differs from those written before.
+
+    Raises:
+        ValueError: names what differs and what to do.
+
+    """
+    text = json.dumps(settings, indent=1, default=_plain)
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, lambda file: file.write(text.encode()))
+    before, now = _leaves(json.loads(path.read_text())), _leaves(json.loads(text))
+    differ = [name for name in {**before, **now} if before.get(name) != now.get(name)]
+    if differ:
+        shown = ', '.join(f'{name} {before.get(name)} -> {now.get(name)}' for name in differ[:5])
+        raise ValueError(
+            f'{path.parent} was made with other settings ({shown}): take another work directory, or remove that one'
+        )
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a file of results, which is never there in part."""
+    text = json.dumps(content, indent=1) + '\n'
+    write_whole(path, lambda file: file.write(text.encode()))
+
+
+def _leaves(value: Any, name: str = '') -> dict[str, Any]:
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
+    if items is None or not value:
+        return {name: value}
+    return {key: leaf for part, inner in items for key, leaf in _leaves(inner, f'{name}.{part}'.strip('.')).items()}
+
+
+def _plain(value: Any) -> Any:
+    return value.to_dict() if hasattr(value, 'to_dict') else str(value)

@@ -1,0 +1,61 @@
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from gain_plugin.mm.checkpoints import newest_whole
+
+
+@pytest.fixture
+def cfg(tmp_path):
+    cfg = Config.fromfile('configs/synthetic/plain.py')
+    cfg.train_dataloader.update(batch_size=2)
+    cfg.train_dataloader.dataset.count = 4
+    cfg.default_hooks.checkpoint.interval = 1
+    cfg.train_cfg.max_iters = 2
+    cfg.update(val_dataloader=None, val_cfg=None, val_evaluator=None, work_dir=str(tmp_path / 'work'))
+    return cfg
+
+
+def test_an_old_checkpoint_goes_when_the_new_one_is_there(cfg, tmp_path):
+    Runner.from_cfg(cfg).train()
+    assert [path.name for path in (tmp_path / 'work').glob('*.pth*')] == ['iter_2.pth']
+    assert (tmp_path / 'work/last_checkpoint').read_text() == str(tmp_path / 'work/iter_2.pth')
+    assert not list((tmp_path / 'work').glob('.*'))
+
+
+def test_a_full_disk_leaves_the_old_checkpoint(cfg, tmp_path, monkeypatch):
+    save = Runner.save_checkpoint
+
+    def fail_at_second(self, out_dir, filename, **options):
+        if 'iter_2' in filename:
+            (tmp_path / 'work' / filename).write_bytes(b'PK half of it')
+            raise OSError('No space left on device')
+        return save(self, out_dir, filename, **options)
+
+    monkeypatch.setattr(Runner, 'save_checkpoint', fail_at_second)
+    with pytest.raises(OSError, match='No space left'):
+        Runner.from_cfg(cfg).train()
+    assert (tmp_path / 'work/last_checkpoint').read_text() == str(tmp_path / 'work/iter_1.pth')
+    assert newest_whole(tmp_path / 'work') == tmp_path / 'work/iter_1.pth'
+
+
+def test_the_newest_whole_one_is_taken(tmp_path, capsys):
+    for step in (9, 10, 11):
+        torch.save({'step': step}, tmp_path / f'iter_{step}.pth')
+    (tmp_path / 'iter_11.pth').write_bytes((tmp_path / 'iter_11.pth').read_bytes()[:100])
+    (tmp_path / 'iter_12.pth').touch()
+    assert newest_whole(tmp_path) == tmp_path / 'iter_10.pth'
+    said = capsys.readouterr().out
+    assert 'iter_12.pth is missing or broken: passed over' in said
+    assert f'resuming from {tmp_path / "iter_10.pth"}' in said
+
+
+def test_a_named_checkpoint_elsewhere_is_taken_last(tmp_path):
+    torch.save({}, tmp_path / 'start.pth')
+    (tmp_path / 'work').mkdir()
+    assert newest_whole(tmp_path / 'work') is None
+    (tmp_path / 'work/last_checkpoint').write_text(str(tmp_path / 'start.pth'))
+    assert newest_whole(tmp_path / 'work') == tmp_path / 'start.pth'
+    torch.save({}, tmp_path / 'work/iter_1.pth')
+    assert newest_whole(tmp_path / 'work') == tmp_path / 'work/iter_1.pth'
