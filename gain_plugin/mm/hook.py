@@ -11,6 +11,7 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from gain_plugin.losses import GAINLoss
+from gain_plugin.mm.colour_order import check_colour_order
 from gain_plugin.mm.samples import bound_arguments, masks_of, multi_hot
 from gain_plugin.mm.segmentors import is_segmentor, no_tags, segmentor_options
 from gain_plugin.model import GAIN
@@ -68,6 +69,7 @@ class GAINHook(Hook):
             raise ValueError('the masks of a segmentor are its own labels already: remove ext_weight= from loss')
         options = segmentor_options(host) if self._segmentor else {}
         self.gain = GAIN(host, self._loss, **{'score_kwargs': {'mode': 'tensor'}, **options, **self._options})
+        check_colour_order(host, runner.train_loop.dataloader.dataset)
         self._no_tags = no_tags(host, runner.train_loop.dataloader.dataset) if self._segmentor else None
         if self.gain.judge is not None and runner.iter > self._warmup:
             if self._saved_judge is None:
