@@ -39,6 +39,11 @@ from gain_plugin.mm.runs import train, write_json
 RESULTS = Path('docs/results.json')
 REPORT = Path('docs/evidence.md')
 COLUMNS = {
+    'label_miou': 'labels, chosen threshold',
+    'label_miou_otsu': 'Otsu',
+    'label_miou_030': 'threshold 0.30',
+    'label_miou_best': 'best threshold',
+    'label_miou_each': 'best of each',
     'seed_miou': 'seed mIoU',
     'seed_miou_single': 'single scale',
     'pxap': 'PxAP',
