@@ -101,14 +101,18 @@ def test_segmenter_trains_and_tests_on_a_slice(path, tmp_path, load, monkeypatch
     cfg.default_hooks.checkpoint.save_last = False
     cfg.model.backbone.pop('init_cfg', None)
     small = {'type': 'Resize', 'scale': (65, 65), 'keep_ratio': False}
+    classes = cfg.model.decode_head.num_classes
     train, test = cfg.train_dataloader, cfg.test_dataloader
     train.update(batch_size=2, num_workers=0, persistent_workers=False)
     train.dataset.update(indices=4, pipeline=[small, train.dataset.pipeline[-1]])
     test.dataset.update(indices=2)
-    for name in Path(train.dataset.data_root, train.dataset.ann_file).read_text().split()[:4]:
+    names = Path(train.dataset.data_root, train.dataset.ann_file).read_text().split()[:4]
+    (tmp_path / 'labelled.txt').write_text('\n'.join(names))
+    train.dataset.ann_file = str(tmp_path / 'labelled.txt')
+    for name in names:
         with Image.open(Path(train.dataset.data_root, 'JPEGImages', f'{name}.jpg')) as image:
             width, height = image.size
-        Image.fromarray(np.indices((height, width))[1].astype(np.uint8) % 7).save(tmp_path / f'{name}.png')
+        Image.fromarray(np.indices((height, width))[1].astype(np.uint8) % classes).save(tmp_path / f'{name}.png')
     cfg.train_cfg.max_iters = 2
     cfg.update(val_dataloader=None, val_cfg=None, val_evaluator=None)
     runner = Runner.from_cfg(cfg)

@@ -16,7 +16,7 @@ default_hooks = dict(attention=dict(scales=(0.25,), flip=False))
 SEGMENTER = """
 _base_ = '{root}/configs/voc_animals_segmenters/deeplabv3plus_lite0.py'
 train_cfg = dict(max_iters=2)
-train_dataloader = dict(batch_size=2, dataset=dict(indices=3))
+train_dataloader = dict(batch_size=2, dataset=dict(ann_file='{labelled}'))
 test_dataloader = dict(dataset=dict(indices=2))
 """
 
@@ -28,10 +28,11 @@ def test_goes_the_whole_road_and_does_nothing_twice(tmp_path, monkeypatch, capsy
     from pipeline import main
 
     for name, config in {'plain': CLASSIFIER, 'small': SEGMENTER}.items():
-        (tmp_path / f'{name}.py').write_text(config.format(root=root))
+        (tmp_path / f'{name}.py').write_text(config.format(root=root, labelled=tmp_path / 'labelled.txt'))
     arguments = [str(tmp_path / 'plain.py'), '--segmenter', str(tmp_path / 'small.py')]
-    few = VOC_ANIMALS / 'VOCdevkit/VOC2012/ImageSets/Segmentation/train.txt'
-    (tmp_path / 'few.txt').write_text('\n'.join(few.read_text().split()[:2]))
+    lists = VOC_ANIMALS / 'VOCdevkit/VOC2012/ImageSets/Segmentation'
+    for name, source, count in (('few', 'train', 2), ('labelled', 'train_aug', 3)):
+        (tmp_path / f'{name}.txt').write_text('\n'.join((lists / f'{source}.txt').read_text().split()[:count]))
     arguments += ['--calibrate', str(tmp_path / 'few.txt'), '--refine', 'pamr']
     monkeypatch.setattr(sys, 'argv', ['pipeline', *arguments, '--work-dir', str(tmp_path / 'out'), '--workers', '0'])
     main()
