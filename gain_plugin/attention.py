@@ -22,6 +22,7 @@ def attention_maps(
     normalize: bool = True,
     second_order: bool = True,
     reshape: Callable[[Tensor], Tensor] | None = None,
+    weigh: Callable[[Tensor, Tensor], Tensor] | None = None,
 ) -> Tensor:
     """Grad-CAM of every positive (image, class) pair, differentiable (Eq. 1-2).
 
@@ -29,9 +30,9 @@ def attention_maps(
     maps of several scales can be added up, and half-precision gradients don't underflow. The factor cancels when a map
     is divided by its maximum.
 
-    The head between ``features`` and ``scores`` has to treat images one by one (no batch statistics), as the heads of
-    classifiers do: the gradients of one class of every image are then one backward pass through the head, and there
-    are as many passes as the image with the most labels has.
+    The gradients of one class of every image are one backward pass through the head between ``features`` and
+    ``scores``, so that there are as many passes as the image with the most labels has. Where a batch norm of the head
+    normalises by the batch, a score depends on other images, too, and there is a pass for each pair.
 
     Args:
         features: output f of the target layer, with the graph that leads to ``scores``: (N, C, h, w) after ``reshape``.
@@ -40,6 +41,8 @@ def attention_maps(
         normalize: divide each map by its own maximum, into 0..1. All-zero maps stay zero.
         second_order: let gradients flow through the weights of Eq. 1, too. Without it the weights are constants.
         reshape: brings features of another layout, such as tokens, into (N, C, h, w).
+        weigh: another map than Grad-CAM: the weights, (N, C) or (N, C, h, w), from features and gradients, both
+            (N, C, h, w) and float32 or wider. None is Eq. 1, the mean of the gradients over the grid.
 
     Returns:
         (P, h, w) maps A, float32 or wider.
@@ -60,15 +63,19 @@ def attention_maps(
     if scores.device.type == 'cpu' and not scores.isfinite().all():
         raise ValueError('scores are not finite: lower the learning rate, or look for NaN in images and weights')
 
-    rank = labels.cumsum(1)  # (N, K): a positive label's place among its image's labels, from 1
     image, cls = labels.nonzero(as_tuple=True)
-    maps = [
-        _class_maps(features, scores, (labels & (rank == place)).to(scores), second_order, reshape)
-        for place in range(1, int(rank.max()) + 1 if rank.numel() else 1)
-    ]
-    if not maps:
+    if not len(image):
         return features.new_zeros(0, *shape[2:], dtype=_at_least_float32(features.dtype))
-    pairs = torch.stack(maps)[rank[image, cls] - 1, image]  # (P, h, w)
+    weigh = weigh or _mean_gradient
+    if normalized_by_batch(scores, features):
+        passes = [_alone(pair, labels) for pair in labels.nonzero()]
+        maps = [_class_maps(features, scores, picked, second_order, reshape, weigh) for picked in passes]
+        pairs = torch.stack([map_[place] for map_, place in zip(maps, image.tolist(), strict=True)])
+    else:
+        rank = labels.cumsum(1)  # (N, K): a positive label's place among its image's labels, from 1
+        passes = [labels & (rank == place) for place in range(1, int(rank.max()) + 1)]
+        maps = [_class_maps(features, scores, picked, second_order, reshape, weigh) for picked in passes]
+        pairs = torch.stack(maps)[rank[image, cls] - 1, image]  # (P, h, w)
     return normalize_maps(pairs) if normalize else pairs
 
 
@@ -141,15 +148,36 @@ def check_labels(labels: Tensor, scores: Tensor) -> Tensor:
     return labels.bool()
 
 
+def normalized_by_batch(scores: Tensor, features: Tensor) -> bool:
+    """Whether a batch norm in training mode lies between ``features`` and ``scores``."""
+    seen, stack = {features.grad_fn}, [scores.grad_fn]
+    while stack:
+        node = stack.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if 'BatchNorm' in node.name() and getattr(node, '_saved_training', True):
+            if 'Sync' in node.name():  # it waits for processes that may have another number of labels
+                raise ValueError('a SyncBatchNorm lies behind the target layer: name a target_layer behind it')
+            return True
+        stack.extend(child for child, _ in node.next_functions)
+    return False
+
+
 def _class_maps(
-    features: Tensor, scores: Tensor, one_hot: Tensor, second_order: bool, reshape: Callable[[Tensor], Tensor]
+    features: Tensor,
+    scores: Tensor,
+    picked: Tensor,
+    second_order: bool,
+    reshape: Callable[[Tensor], Tensor],
+    weigh: Callable[[Tensor, Tensor], Tensor],
 ) -> Tensor:
-    """(N, h, w) maps for at most one class an image, the one with a 1 in ``one_hot`` (N, K)."""
+    """(N, h, w) maps for at most one class an image, those in ``picked`` (N, K)."""
     grid = reshape(features)
     cells = grid.shape[-2] * grid.shape[-1]
     try:
         (gradients,) = torch.autograd.grad(
-            scores, features, one_hot * cells, create_graph=second_order, retain_graph=True
+            scores, features, picked.to(scores) * cells, create_graph=second_order, retain_graph=True
         )
     except RuntimeError as error:
         if 'not have been used' in str(error) or 'does not require grad' in str(error):
@@ -159,8 +187,19 @@ def _class_maps(
         raise
     with torch.autocast(features.device.type, enabled=False):
         dtype = _at_least_float32(features.dtype)
-        weights = reshape(gradients).to(dtype).mean((-2, -1))  # (N, C), Eq. 1
-        return torch.einsum('nc,nchw->nhw', weights, grid.to(dtype)).relu()  # Eq. 2
+        grid, slopes = grid.to(dtype), reshape(gradients).to(dtype)
+        weights = weigh(grid, slopes)
+        form = 'nc,nchw->nhw' if weights.ndim == 2 else 'nchw,nchw->nhw'
+        return torch.einsum(form, weights, grid).relu()  # Eq. 2
+
+
+def _alone(pair: Tensor, labels: Tensor) -> Tensor:
+    """(N, K) bool with ``pair`` alone."""
+    return torch.zeros_like(labels).index_put(tuple(pair), labels.new_ones(()))
+
+
+def _mean_gradient(features: Tensor, gradients: Tensor) -> Tensor:
+    return gradients.mean((-2, -1))  # (N, C), Eq. 1
 
 
 def _at_least_float32(dtype: torch.dtype) -> torch.dtype:

@@ -30,7 +30,7 @@ def pair_masks(masks: Tensor, labels: Tensor, *, ignore_index: int = UNKNOWN) ->
         ValueError: another shape, or a value that is no class.
 
     """
-    if masks.is_floating_point() or masks.ndim != 3 or len(masks) != len(labels):
+    if masks.dtype == torch.bool or masks.is_floating_point() or masks.ndim != 3 or len(masks) != len(labels):
         raise ValueError(
             f'masks must be integers (N, H, W) with N = {len(labels)}, got {tuple(masks.shape)} of {masks.dtype}'
         )
@@ -41,3 +41,32 @@ def pair_masks(masks: Tensor, labels: Tensor, *, ignore_index: int = UNKNOWN) ->
     picked = masks[image]
     hit = (picked == (cls + 1)[:, None, None]).float()
     return hit.masked_fill(picked == ignore_index, torch.nan)
+
+
+def check_masks(masks: Tensor, labels: Tensor, images: Tensor) -> Tensor:
+    """Masks of images or of pairs as (P, H, W) floats in 0..1, NaN where unknown.
+
+    Args:
+        masks: (N, H, W) integers as in ``pair_masks``, or (P, H, W) floats in 0..1, one a positive label.
+        labels: (N, K) multi-hot image-level labels.
+        images: (N, C, H, W).
+
+    Raises:
+        ValueError: another size than the images', another type, or values out of range.
+
+    """
+    if masks.ndim != 3 or masks.shape[-2:] != images.shape[-2:]:
+        raise ValueError(
+            f'masks must have the size of their images, {tuple(images.shape[-2:])}, got {tuple(masks.shape)}'
+        )
+    if not masks.is_floating_point():
+        return pair_masks(masks, labels)
+    pairs = int(labels.sum())
+    if len(masks) != pairs:
+        raise ValueError(f'masks must be one a positive label, {pairs}, got {len(masks)}')
+    if masks.device.type == 'cpu' and ((masks < 0) | (masks > 1)).any():
+        raise ValueError(
+            f'soft masks must be in 0..1, NaN where unknown, got {masks.nan_to_num().min():g} to '
+            f'{masks.nan_to_num().max():g}; give numbers of classes as integers (N, H, W)'
+        )
+    return masks

@@ -1,27 +1,25 @@
 """GAIN for plain PyTorch: the whole training step around a classifier (Li et al., CVPR 2018, arXiv:1802.10171)."""
 
-import copy
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils._pytree import tree_map
 
-from gain_plugin.attention import attention_maps, blur, check_labels, erase, normalize_maps, soft_mask
-from gain_plugin.layers import find_layers, size_of, to_grid
+from gain_plugin.attention import blur, check_labels, erase, soft_mask
+from gain_plugin.cam import CAM
+from gain_plugin.hosts import refuse_checkpointing, refuse_compiled
 from gain_plugin.losses import GAINLoss
-from gain_plugin.masks import pair_masks
-from gain_plugin.passes import pass_with
-from gain_plugin.pooling import pool_logits
-from gain_plugin.recorder import Recorder, get_layer
+from gain_plugin.masks import check_masks
+from gain_plugin.recorder import Recorder
+from gain_plugin.scorers import SCORERS, Scorer
+from gain_plugin.step import Step
 
-SCORERS = ('shared', 'detached', 'frozen', 'ema')
-FILLS = ('zero', 'blur')
+FILLS: dict[str, Callable[[Tensor], Tensor] | None] = {'zero': None, 'blur': blur}
 
 
-class GAIN(nn.Module):
+class GAIN(CAM):
     """A classifier with self-guidance.
 
     Example::
@@ -35,168 +33,167 @@ class GAIN(nn.Module):
 
     Batch norm treats both streams alike: with ``'shared'`` and ``'detached'`` the erased images are normalised as the
     classifier's mode says, in training by their own statistics, on copies of the buffers, so that erased images never
-    enter the running statistics. ``'frozen'`` and ``'ema'`` are fixed judges and run in eval mode.
+    enter the running statistics. ``'frozen'`` and ``'ema'`` run in eval mode.
 
     Args:
         classifier: the model, one score a class. Its parameters and state-dict keys stay as they are.
-        loss: the weights and the form of the terms.
-        target_layer: name of the layer f of Eq. 2, which gives a grid: (N, C, h, w), (N, h, w, C) or tokens; or of a
-            layer that it goes into, as ``'head:input'``. Found by ``find_layers`` if not given.
-        score_layer: name of the layer that gives the scores (N, K); ``''`` is the classifier itself. Logits
-            (N, K, h, w) of a segmentation network are pooled over the image. Found, too, or the classifier itself
-            beside a given ``target_layer``.
-        reshape: a function that brings what the target layer gives into (N, C, h, w), where ``to_grid`` cannot.
+        loss: the term to add, or several: each a module that gets a ``Step`` and gives weighted losses by name.
+        target_layer: as in ``CAM``.
+        score_layer: as in ``CAM``.
+        reshape: as in ``CAM``.
+        scores: as in ``CAM``.
+        weigh: as in ``CAM``.
         scorer: who scores the erased images. ``'shared'``: the classifier, as in the paper. ``'detached'``: the
             classifier, with no gradient to its weights, which closes the way out of scoring hidden objects low.
-            ``'frozen'``: a copy as the classifier is now; train it first. ``'ema'``: a moving average of it.
-        ema_decay: decay of ``'ema'``, a step.
-        sigma: the map's value that is half erased (Eq. 4).
-        omega: slope of the soft mask (Eq. 4). With None the map itself is the mask, as in OC-CSE (ICCV 2021).
-        fill: what erased pixels become: ``'zero'``, the mean colour of normalised images, or a strong ``'blur'``.
+            ``'frozen'``: a copy as the classifier is now; train it first. ``'ema'``: a moving average of it. Or a
+            ``Scorer``, or what makes one of the classifier, as ``partial(EMA, decay=0.99)``.
+        sigma: the map's value that is half erased (Eq. 4), in 0..1.
+        omega: slope of the soft mask (Eq. 4), above 0. With None the map itself is the mask, as in OC-CSE (ICCV 2021).
+        fill: what erased pixels become: ``'zero'``, the mean colour of normalised images, a strong ``'blur'``, or a
+            function of the images (N, C, H, W).
         one_class: erase one drawn class an image instead of each in turn: one erased image per image at most.
         second_order: differentiate the weights of Eq. 1, too.
-        score_kwargs: keyword arguments with which the classifier gives scores, as ``{'mode': 'tensor'}`` in mmengine.
+        score_kwargs: as in ``CAM``.
+
+    Raises:
+        ValueError: a setting out of its range, a classifier that cannot be guided, or as ``CAM``.
 
     """
 
     def __init__(
         self,
         classifier: nn.Module,
-        loss: GAINLoss | None = None,
+        loss: nn.Module | Sequence[nn.Module] | None = None,
         *,
         target_layer: str | None = None,
         score_layer: str | None = None,
         reshape: Callable[[Tensor], Tensor] | None = None,
-        scorer: str = 'detached',
-        ema_decay: float = 0.999,
+        scores: Callable[[Any], Tensor] | None = None,
+        weigh: Callable[[Tensor, Tensor], Tensor] | None = None,
+        scorer: str | Scorer | Callable[[nn.Module], Scorer] = 'detached',
         sigma: float = 0.5,
         omega: float | None = 10.0,
-        fill: str = 'blur',
+        fill: str | Callable[[Tensor], Tensor] = 'blur',
         one_class: bool = False,
         second_order: bool = True,
         score_kwargs: dict[str, Any] | None = None,
     ) -> None:
-        super().__init__()
-        if scorer not in SCORERS:
-            raise ValueError(f'scorer must be one of {SCORERS}, got {scorer!r}')
-        if fill not in FILLS:
-            raise ValueError(f'fill must be one of {FILLS}, got {fill!r}')
-        _refuse_compiled(classifier)
-        _refuse_checkpointing(classifier, scorer, second_order)
-        self.score_kwargs = score_kwargs or {}
-        if target_layer is None or (score_layer is None and self.score_kwargs):
-            found = find_layers(classifier, self.score_kwargs)
-            target_layer = found.target if target_layer is None else target_layer
-            score_layer = found.score if score_layer is None else score_layer
-        for name in (target_layer, score_layer or ''):
-            get_layer(classifier, name)
-        self.classifier = classifier
-        self.loss = GAINLoss() if loss is None else loss
-        self.target_layer = target_layer
-        self.score_layer = score_layer or ''
-        self.reshape = reshape
-        self.scorer = scorer
+        if isinstance(scorer, str) and scorer not in SCORERS:
+            raise ValueError(f'scorer must be one of {tuple(SCORERS)} or a Scorer, got {scorer!r}')
+        if isinstance(fill, str) and fill not in FILLS:
+            raise ValueError(f'fill must be one of {tuple(FILLS)} or a function of images, got {fill!r}')
+        if not 0 <= sigma <= 1:
+            raise ValueError(f'sigma must be in 0..1, where maps are, got {sigma}')
+        if omega is not None and not omega > 0:
+            raise ValueError(f'omega must be above 0, or None for the map itself as the mask, got {omega}')
+        refuse_compiled(classifier)
+        super().__init__(
+            classifier,
+            target_layer=target_layer,
+            score_layer=score_layer,
+            reshape=reshape,
+            scores=scores,
+            weigh=weigh,
+            score_kwargs=score_kwargs,
+        )
+        terms = [GAINLoss()] if loss is None else [loss] if isinstance(loss, nn.Module) else loss
+        self.terms = nn.ModuleList(terms)
+        make = SCORERS[scorer] if isinstance(scorer, str) else scorer
+        self.scorer = make if isinstance(make, Scorer) else make(classifier)
+        refuse_checkpointing(classifier, self.scorer, second_order)
         self.sigma = sigma
         self.omega = omega
-        self.fill = fill
+        self.fill = FILLS[fill] if isinstance(fill, str) else fill
         self.one_class = one_class
         self.second_order = second_order
         self.generator = torch.Generator().manual_seed(torch.initial_seed())
-        self.judge: nn.Module | None = None
-        if scorer == 'frozen':
-            self.judge = copy.deepcopy(classifier)
-        elif scorer == 'ema':
-            self.judge = AveragedModel(classifier, multi_avg_fn=get_ema_multi_avg_fn(ema_decay), use_buffers=True)
-        if self.judge is not None:
-            self.judge.requires_grad_(False).eval()
 
-    def forward(self, images: Tensor, labels: Tensor, masks: Tensor | None = None) -> tuple[Tensor, dict[str, Tensor]]:
-        """One pass over the images and one over the erased images.
+    def forward(
+        self,
+        images: Tensor,
+        labels: Tensor,
+        masks: Tensor | None = None,
+        *,
+        inputs: dict[str, Any] | None = None,
+    ) -> tuple[Any, dict[str, Tensor]]:
+        """One pass over the images and one over the erased images. Without gradients, as for validation, too.
 
         Args:
-            images: (N, 3, H, W), normalised.
+            images: (N, C, H, W), normalised.
             labels: (N, K) multi-hot image-level labels; on the CPU they cost no device synchronisation.
             masks: masks of some images: (N, H, W) integers with 255 where unknown, or (P, H, W) floats in 0..1, one a
                 positive label, with NaN where unknown (``pair_masks`` describes both). An image without a mask is
                 unknown all over.
+            inputs: further keyword arguments of the classifier for this batch. Their tensors whose first side is N are
+                taken along with the images that are erased.
 
         Returns:
-            scores (N, K), and the weighted terms to be added to the classifier's own loss.
+            What the classifier returns, scores (N, K) for most, and the weighted terms to be added to its own loss.
 
         """
+        if not torch.is_grad_enabled():
+            return self._without_gradients(images, labels, masks, inputs)
         with self.record() as recorder:
-            self.classifier(images, **self.score_kwargs)
-        features, scores = self.read(recorder)
-        return scores, self.guide(images, labels, features, scores, masks)
+            output = self.classifier(images, **self.score_kwargs, **(inputs or {}))
+        features, scores = self.read(recorder, output)
+        return output, self.guide(images, labels, features, scores, masks, inputs=inputs)
 
     def record(self) -> Recorder:
         """Recorder of the target and score layers, for a pass of the classifier that somebody else makes."""
         twice_from = self.target_layer if self.second_order else None
-        return Recorder(self.classifier, self.target_layer, self.score_layer, twice_from=twice_from)
-
-    def read(self, recorder: Recorder) -> tuple[Tensor, Tensor]:
-        """Features, as the target layer gives them, and scores (N, K) of the pass that was recorded."""
-        return recorder[self.target_layer], self._read_scores(recorder)
+        names = (self.target_layer, self.score_layer)
+        return Recorder(self.classifier, *names, whole=self.score_layer, twice_from=twice_from)
 
     def guide(
-        self, images: Tensor, labels: Tensor, features: Tensor, scores: Tensor, masks: Tensor | None = None
+        self,
+        images: Tensor,
+        labels: Tensor,
+        features: Tensor,
+        scores: Tensor,
+        masks: Tensor | None = None,
+        *,
+        inputs: dict[str, Any] | None = None,
     ) -> dict[str, Tensor]:
         """The weighted terms, from what a pass over ``images`` recorded; shapes as in ``forward``."""
+        return self.losses(self.step(images, labels, features, scores, masks, inputs=inputs))
+
+    def step(
+        self,
+        images: Tensor,
+        labels: Tensor,
+        features: Tensor,
+        scores: Tensor,
+        masks: Tensor | None = None,
+        *,
+        inputs: dict[str, Any] | None = None,
+        strength: float = 1.0,
+    ) -> Step:
+        """What the terms of the loss are given; arguments as in ``guide``, ``strength`` as in ``Step``."""
         labels = check_labels(labels, scores)
-        if isinstance(self.judge, AveragedModel):
-            self.judge.update_parameters(self.classifier)
-        if self.loss.alpha == 0 and masks is None:
-            return {'loss_am': scores.new_zeros(())}
-        drawn = _draw(labels, self.generator) if self.one_class else labels
+        if self.training:
+            self.scorer.update(self.classifier)
+        drawn = self._draw(labels) if self.one_class else labels
         shown = drawn if masks is None else labels
-        maps = attention_maps(
-            features,
-            scores,
-            shown,
-            normalize=False,
-            second_order=self.second_order,
-            reshape=self._reshape_for(images),
+        return Step(
+            images=images,
+            labels=labels,
+            scores=scores,
+            pairs=shown.nonzero(),
+            drawn=drawn[shown],
+            masks=None if masks is None else check_masks(masks, labels, images),
+            strength=strength,
+            attend=lambda: self.maps(images, shown, features, scores, second_order=self.second_order),
+            erase=lambda maps, image: self._erase(images, maps, image),
+            score=lambda erased, image: self.scorer(self, erased, _of_images(inputs or {}, image, len(images))),
         )
-        erasing = normalize_maps(maps[drawn[shown]])
-        erased_scores = self._score_erased(images, erasing, drawn) if self.loss.alpha else None
-        masks = None if masks is None else _check_masks(masks, labels, images)
-        supervised = normalize_maps(maps, through_peak=True)
-        return self.loss(erased_scores, labels, pairs=drawn.nonzero(), maps=supervised, masks=masks)
 
-    def refresh_scorer(self) -> None:
-        """Make a frozen scorer a copy of the classifier as it is now, as after a warm-up; an average begins anew."""
-        if isinstance(self.judge, AveragedModel):
-            self.judge.n_averaged.zero_()
-        elif self.judge is not None:
-            self.judge.load_state_dict(self.classifier.state_dict())
+    def losses(self, step: Step) -> dict[str, Tensor]:
+        """The weighted terms of a step, by name."""
+        return {name: value for term in self.terms for name, value in term(step).items()}
 
-    def attention(self, images: Tensor, labels: Tensor, *, normalize: bool = True) -> Tensor:
-        """Detached maps (P, h, w) of all positive pairs, in the classifier's present mode; call ``eval()`` first.
-
-        The graph begins at the target layer, so the cost beside the forward pass is one backward through the head for
-        each label of the image that has the most.
-
-        Args:
-            images: (N, 3, H, W), normalised.
-            labels: (N, K) multi-hot.
-            normalize: divide each map by its own maximum. Without it, maps of several scales can be added up.
-
-        """
-        names = (self.target_layer, self.score_layer)
-        with torch.no_grad(), Recorder(self.classifier, *names, graph_from=self.target_layer) as recorder:
-            self.classifier(images, **self.score_kwargs)
-            features, scores = self.read(recorder)
-            reshape = self._reshape_for(images)
-            return attention_maps(
-                features, scores, labels, normalize=normalize, second_order=False, reshape=reshape
-            ).detach()
-
-    def train(self, mode: bool = True) -> 'GAIN':
-        """Set the mode of the classifier; a frozen or averaged scorer stays in eval mode."""
-        super().train(mode)
-        if self.judge is not None:
-            self.judge.eval()
-        return self
+    def start(self) -> None:
+        """Guidance begins now: a frozen scorer becomes a copy of the classifier as it is, an average begins anew."""
+        self.scorer.start(self.classifier)
 
     def get_extra_state(self) -> Tensor:
         """State of the generator that draws classes."""
@@ -206,77 +203,36 @@ class GAIN(nn.Module):
         """Restore the generator that draws classes."""
         self.generator.set_state(state.cpu())
 
-    def _reshape_for(self, images: Tensor) -> Callable[[Tensor], Tensor]:
-        return self.reshape or partial(to_grid, image_size=size_of(images))
-
-    def _score_erased(self, images: Tensor, maps: Tensor, drawn: Tensor) -> Tensor:
-        """(P, K) scores of the images erased by their ``maps`` (P, h, w), one for each pair in ``drawn`` (N, K)."""
-        image = drawn.nonzero()[:, 0].to(images.device)
-        if not len(image):  # every process of a group has to make the pass, also one without a label
-            return self._score(images[:2])[:0]
-        if len(image) == 1 and len(images) > 1:  # batch norm of a 1x1 grid, as in ASPP, wants more than one image
-            image = image.expand(2)
-            maps = maps.expand(2, -1, -1)
-        fill = blur(images)[image] if self.fill == 'blur' else None
+    def _erase(self, images: Tensor, maps: Tensor, image: Tensor) -> Tensor:
+        fill = None if self.fill is None else self.fill(images)[image]
         mask = maps if self.omega is None else soft_mask(maps, self.sigma, self.omega)
-        return self._score(erase(images[image], mask, fill))[: int(drawn.sum())]
+        return erase(images[image], mask, fill)
 
-    def _score(self, images: Tensor) -> Tensor:
-        """Scores of erased images, with the graph to the images, leaving no trace in buffers and random state."""
-        devices = [images.device] if images.device.type == 'cuda' else []
-        model = self.classifier if self.judge is None else self.judge
-        if isinstance(model, AveragedModel):
-            model = model.module
-        with torch.random.fork_rng(devices), Recorder(model, self.score_layer) as recorder:
-            if self.judge is None:
-                pass_with(model, self._borrow, (images,), self.score_kwargs)
-            else:
-                model(images, **self.score_kwargs)
-        return self._read_scores(recorder)
+    def _draw(self, labels: Tensor) -> Tensor:
+        """Keep one positive label an image, each with the same chance; (N, K) bool in and out."""
+        state = self.generator.get_state()
+        chance = torch.rand(labels.shape, generator=self.generator).masked_fill(~labels, -1)
+        if not self.training:  # a look between two steps changes nothing
+            self.generator.set_state(state)
+        return torch.zeros_like(labels).scatter(1, chance.argmax(1, keepdim=True), True) & labels
 
-    def _read_scores(self, recorder: Recorder) -> Tensor:
-        scores = recorder[self.score_layer]
-        return pool_logits(scores) if scores.ndim == 4 else scores
-
-    def _borrow(self, parameter: Tensor) -> Tensor:
-        return parameter if self.scorer == 'shared' else parameter.detach()
+    def _without_gradients(
+        self, images: Tensor, labels: Tensor, masks: Tensor | None, inputs: dict[str, Any] | None
+    ) -> tuple[Any, dict[str, Tensor]]:
+        with torch.inference_mode(False), torch.enable_grad():
+            if images.is_inference():
+                images = images.clone()
+            output, losses = self.forward(images, labels, masks, inputs=inputs)
+        return tree_map(_detach, output), {name: value.detach() for name, value in losses.items()}
 
 
-def _draw(labels: Tensor, generator: torch.Generator) -> Tensor:
-    """Keep one positive label an image, each with the same chance; (N, K) bool in and out."""
-    chance = torch.rand(labels.shape, generator=generator).masked_fill(~labels, -1)
-    return torch.zeros_like(labels).scatter(1, chance.argmax(1, keepdim=True), True) & labels
+def _of_images(inputs: Mapping[str, Any], image: Tensor, count: int) -> dict[str, Any]:
+    """``inputs`` for the images at the places ``image`` (P,) of a batch of ``count``."""
+    return {
+        name: value[image] if isinstance(value, Tensor) and value.ndim and len(value) == count else value
+        for name, value in inputs.items()
+    }
 
 
-def _check_masks(masks: Tensor, labels: Tensor, images: Tensor) -> Tensor:
-    """``masks`` in either form as (P, H, W) floats, of the images' size."""
-    if masks.ndim != 3 or masks.shape[-2:] != images.shape[-2:]:
-        raise ValueError(
-            f'masks must have the size of their images, {tuple(images.shape[-2:])}, got {tuple(masks.shape)}'
-        )
-    return masks if masks.is_floating_point() else pair_masks(masks, labels)
-
-
-def _refuse_compiled(classifier: nn.Module) -> None:
-    if isinstance(classifier, torch._dynamo.OptimizedModule) or classifier._compiled_call_impl is not None:
-        raise ValueError(
-            'torch.compile of the whole classifier cannot differentiate twice: '
-            'compile the stages below the target layer instead and leave the head eager'
-        )
-
-
-def _refuse_checkpointing(classifier: nn.Module, scorer: str, second_order: bool) -> None:
-    """What checkpointing computes again in the backward pass has to be what it was."""
-    modules = list(classifier.modules())
-    if not any(getattr(m, flag, False) is True for m in modules for flag in ('grad_checkpointing', 'with_cp')):
-        return
-    if scorer in ('shared', 'detached'):
-        raise ValueError(
-            f'gradient checkpointing would compute the erased images of scorer={scorer!r} again with the running '
-            "statistics of the classifier: take scorer='frozen' or 'ema', or switch checkpointing off"
-        )
-    if second_order and any(getattr(module, 'fused_attn', False) for module in modules):
-        raise ValueError(
-            'gradient checkpointing of fused attention cannot be differentiated twice: take second_order=False, '
-            'or switch either off (checkpointing, or timm.layers.set_fused_attn(False) before the model is built)'
-        )
+def _detach(value: Any) -> Any:
+    return value.detach() if isinstance(value, Tensor) else value

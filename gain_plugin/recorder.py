@@ -1,13 +1,15 @@
 """Outputs of named layers, with their graph, only while recording."""
 
 import difflib
+import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from types import TracebackType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils._pytree import tree_flatten, tree_unflatten
 
 INPUT = ':input'
 
@@ -15,41 +17,46 @@ INPUT = ':input'
 class Recorder:
     """Context manager that keeps what the named layers of a model put out during the pass inside the ``with``.
 
-    Outside of it the model carries no hook. A layer that fires more than once is kept as it fired last.
+    Outside of it the model carries no hook. Of a tuple or another collection that a layer gives, its first tensor is
+    kept. What is kept stays as the layer gave it, also where the next layer works in place. Passes that other threads
+    make meanwhile are not looked at.
 
     Args:
         model: the model.
         *names: names of its layers as in ``model.named_modules()``; ``''`` is the model itself. With ``':input'`` at
             the end of a name, what goes into the layer is kept instead.
+        whole: a name among them whose output is kept as it is, collection or not.
         graph_from: a layer at which the graph begins: what lies below runs without one, as for evaluation.
         twice_from: a layer from which on the graph is to be differentiated twice. Fused attention cannot be: there the
-            math kernel takes its place.
+            math kernel takes its place. A frozen network below it is no hindrance, the graph then begins there.
 
     Raises:
         ValueError: a layer that the model does not have (the message has the closest names), or, when a record is
-            asked for, one that did not fire or did not give a tensor.
+            asked for, one that did not fire, fired more than once or did not give a tensor.
 
     """
 
     def __init__(
-        self, model: nn.Module, *names: str, graph_from: str | None = None, twice_from: str | None = None
+        self,
+        model: nn.Module,
+        *names: str,
+        whole: str | None = None,
+        graph_from: str | None = None,
+        twice_from: str | None = None,
     ) -> None:
         self._layers = {name: get_layer(model, name) for name in names}
+        self._whole = whole
         self._graph_from = graph_from
         self._twice_from = twice_from
         self._kernels = ExitStack()
-        self._outputs: dict[str, object] = {}
+        self._outputs: dict[str, list[Any]] = {}
         self._handles: list[torch.utils.hooks.RemovableHandle] = []
 
     def __enter__(self) -> 'Recorder':
         self._outputs.clear()
+        self._thread = threading.get_ident()
         for name, layer in self._layers.items():
-            keep = self._hook(name)
-            if name.endswith(INPUT):
-                handle = layer.register_forward_pre_hook(lambda layer, args, keep=keep: keep(layer, args, args[0]))
-            else:
-                handle = layer.register_forward_hook(keep)
-            self._handles.append(handle)
+            self._handles.append(self._listen(name, layer))
         return self
 
     def __exit__(
@@ -59,36 +66,81 @@ class Recorder:
         while self._handles:
             self._handles.pop().remove()
 
-    def __getitem__(self, name: str) -> Tensor:
-        output = self._outputs.get(name)
-        if isinstance(output, Tensor):
-            return output
-        if name in self._outputs:
-            raise ValueError(f'layer {name!r} gave a {type(output).__name__}, not a tensor: name a layer inside it')
-        raise ValueError(
-            f'layer {name!r} did not fire in the forward pass: name one that is called itself '
-            '(a stage may run only its blocks, a head only its last layer)'
-        )
+    def __getitem__(self, name: str) -> Any:
+        kept = self._outputs.get(name, [])
+        if not kept:
+            raise ValueError(
+                f'layer {name!r} did not fire in the forward pass: name one that is called itself '
+                '(a stage may run only its blocks, a head only its last layer)'
+            )
+        if len(kept) > 1:
+            raise ValueError(
+                f'layer {name!r} fired {len(kept)} times in one forward pass, more than once, so it is open which '
+                'image its map would be of: name a layer that fires once, or record the pass over the images alone'
+            )
+        if name != self._whole and not isinstance(kept[0], Tensor):
+            raise ValueError(f'layer {name!r} gave a {type(kept[0]).__name__}, not a tensor: name a layer inside it')
+        return kept[0]
 
-    def _hook(self, name: str) -> Callable[[nn.Module, tuple, object], Tensor | None]:
-        def keep(layer: nn.Module, args: tuple, output: object) -> Tensor | None:
-            self._outputs[name] = output
+    def _listen(self, name: str, layer: nn.Module) -> torch.utils.hooks.RemovableHandle:
+        keep = self._keeper(name)
+        if name.endswith(INPUT):
+            return layer.register_forward_pre_hook(lambda layer, args: (keep(args[0]), *args[1:]))
+        return layer.register_forward_hook(lambda layer, args, output: keep(output))
+
+    def _keeper(self, name: str) -> Callable[[Any], Any]:
+        """Keeps the value it is given and returns what goes on in its place."""
+
+        def keep(value: Any) -> Any:
+            if threading.get_ident() != self._thread:
+                return value
             if name == self._twice_from:
-                self._kernels.enter_context(sdpa_kernel(SDPBackend.MATH))
-            if name != self._graph_from or not isinstance(output, Tensor):
-                return None
-            torch.set_grad_enabled(True)  # the caller's no_grad() ends it
-            self._outputs[name] = leaf = output.detach().requires_grad_()
-            return leaf.clone()  # what follows may work in place
+                self._kernels.enter_context(_math_attention())
+            if name == self._graph_from:
+                torch.set_grad_enabled(True)  # the caller's no_grad() ends it
+            if name == self._whole and not isinstance(value, Tensor):
+                self._outputs.setdefault(name, []).append(value)
+                return value
+            kept, passed_on = _first_tensor(value, begin=name == self._graph_from, needs=name == self._twice_from)
+            self._outputs.setdefault(name, []).append(kept)
+            return passed_on
 
         return keep
 
 
 def get_layer(model: nn.Module, name: str) -> nn.Module:
     """The layer of that name, with or without ``':input'``; a ValueError names the closest ones where there is none."""
-    layers = dict(model.named_modules())
+    layers = dict(model.named_modules(remove_duplicate=False))
     name = name.removesuffix(INPUT)
     if name not in layers:
         close = difflib.get_close_matches(name, layers, n=3) or list(layers)[-3:]
         raise ValueError(f'{type(model).__name__} has no layer {name!r}; closest: {", ".join(map(repr, close))}')
     return layers[name]
+
+
+def _first_tensor(value: Any, *, begin: bool, needs: bool) -> tuple[Any, Any]:
+    """The first tensor in ``value``, and ``value`` with a copy of it: what follows may work in place.
+
+    The graph begins at it if it is to ``begin`` there, or ``needs`` one and has none.
+    """
+    if isinstance(value, Tensor):
+        leaves, spec, place = [value], None, 0
+    else:
+        leaves, spec = tree_flatten(value)
+        place = next((index for index, leaf in enumerate(leaves) if isinstance(leaf, Tensor)), -1)
+        if place < 0:
+            return value, value
+    tensor = leaves[place]
+    if begin or (needs and torch.is_grad_enabled() and not tensor.requires_grad):
+        tensor = tensor.detach().requires_grad_()
+    leaves[place] = tensor.clone()
+    return tensor, leaves[0] if spec is None else tree_unflatten(leaves, spec)
+
+
+def _math_attention() -> Any:
+    """Context in which attention is computed by plain operators, which can be differentiated twice."""
+    try:
+        from torch.nn.attention import SDPBackend, sdpa_kernel
+    except ImportError:  # torch 2.1 and 2.2
+        return torch.backends.cuda.sdp_kernel(enable_flash=False, enable_mem_efficient=False)
+    return sdpa_kernel(SDPBackend.MATH)

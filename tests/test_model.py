@@ -1,5 +1,7 @@
 import copy
 import gc
+import pickle
+from functools import partial
 
 import pytest
 import timm
@@ -7,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from test_attention import loop_maps
 
-from gain_plugin import GAIN, GAINLoss, blur, erase, soft_mask
+from gain_plugin import EMA, GAIN, GAINLoss, Scorer, blur, erase, normalize_maps, soft_mask
 
 LAYERS = {'target_layer': 'features', 'score_layer': ''}
 SCORERS = ['shared', 'detached', 'frozen', 'ema']
@@ -22,7 +24,7 @@ def step(model, images, labels, masks=None):
 def test_equals_the_double_loop_with_gradients(tiny, images, labels, form):
     """The whole of Eq. 1-6, against one image and one class at a time."""
     classifier, images = tiny().double(), images.double()
-    model = GAIN(classifier, GAINLoss(0.7, score=form), scorer='shared', fill='blur', **LAYERS)
+    model = GAIN(classifier, GAINLoss(0.7, mining=form), scorer='shared', fill='blur', **LAYERS)
     _, losses = model(images, labels)
 
     total = 0.0
@@ -111,7 +113,12 @@ def test_resumes_exactly(tiny, images, labels, scorer):
 
     def build():
         torch.manual_seed(0)
-        model = GAIN(tiny(batch_norm=True), scorer=scorer, ema_decay=0.5, one_class=True, **LAYERS)
+        model = GAIN(
+            tiny(batch_norm=True),
+            scorer=partial(EMA, decay=0.5) if scorer == 'ema' else scorer,
+            one_class=True,
+            **LAYERS,
+        )
         return model, torch.optim.SGD(model.classifier.parameters(), lr=0.5)
 
     straight, optimizer = build()
@@ -151,7 +158,7 @@ def test_batch_without_labels(tiny, images, scorer):
 def test_one_class_erases_one_of_each_image(tiny, images, labels):
     model = GAIN(tiny(), one_class=True, scorer='frozen', **LAYERS)
     sizes = []
-    model.judge.register_forward_hook(lambda module, args, output: sizes.append(len(output)))
+    model.scorer.model.register_forward_hook(lambda module, args, output: sizes.append(len(output)))
     for _ in range(3):
         model(images, labels)
     assert sizes == [3, 3, 3]
@@ -229,6 +236,141 @@ def test_errors_say_what_to_do(tiny, images, labels):
     with pytest.raises(ValueError, match="layer 'spare' did not fire"):
         GAIN(never, target_layer='spare')(images, labels)
     assert not any(module._forward_hooks for module in never.modules())
+
+
+def test_another_scorer_fill_and_term(tiny, images, labels):
+    """What a stranger adds: one class, one function, one module."""
+
+    class Constant(Scorer):
+        def forward(self, cam, images, inputs):
+            return images.mean((1, 2, 3))[:, None].expand(-1, 3)
+
+    class Coverage(torch.nn.Module):
+        def forward(self, step):
+            return {'loss_coverage': step.strength * normalize_maps(step.maps).mean()}
+
+    classifier = tiny()
+    model = GAIN(
+        classifier, [GAINLoss(1.0, mining='logit'), Coverage()], scorer=Constant, fill=torch.ones_like, **LAYERS
+    )
+    _, losses = model(images, labels)
+    maps = loop_maps(classifier, images, labels)
+    image = labels.nonzero()[:, 0]
+    erased = erase(images[image], soft_mask(maps), torch.ones(1))
+    own = erased.mean((1, 2, 3))
+    expected = sum(own[image == place].mean() for place in (0, 2, 3)) / 4
+    torch.testing.assert_close(losses['loss_am'], expected)
+    torch.testing.assert_close(losses['loss_coverage'], maps.mean())
+
+
+def test_the_output_of_the_classifier_is_returned_as_it_is(tiny, images, labels):
+    class Dict(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = tiny()
+
+        def forward(self, images):
+            return {'logits': self.net(images), 'aux': self.net.features(images)}
+
+    output, losses = GAIN(Dict(), target_layer='net.hidden:input', reshape=lambda f: f[..., None, None])(images, labels)
+    assert set(output) == {'logits', 'aux'}
+    assert losses['loss_am'] > 0
+
+
+@pytest.mark.parametrize('context', [torch.no_grad, torch.inference_mode])
+def test_works_without_gradients(tiny, images, labels, context):
+    model = GAIN(tiny(), one_class=True, scorer='ema', **LAYERS).eval()
+    scores, losses = model(images, labels)
+    maps = model.attention(images, labels)
+    state = {name: value.clone() for name, value in model.state_dict().items()}
+    with context():
+        again, values = model(images.clone(), labels)
+        assert torch.equal(model.attention(images.clone(), labels), maps)
+    assert torch.equal(again, scores) and torch.equal(values['loss_am'], losses['loss_am'])
+    assert not values['loss_am'].requires_grad
+    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+
+
+def test_a_frozen_network_with_a_head_that_learns(tiny, images, labels):
+    classifier = tiny()
+    classifier.features.requires_grad_(False)
+    model = GAIN(classifier, scorer='frozen', **LAYERS)
+    model(images, labels)[1]['loss_am'].backward()
+    assert classifier.hidden.weight.grad.any()
+    assert all(parameter.grad is None for parameter in classifier.features.parameters())
+
+
+def test_a_scorer_gets_no_gradients_whatever_is_unfrozen(tiny, images, labels):
+    model = GAIN(tiny(), scorer='frozen', **LAYERS).requires_grad_(True)
+    model(images, labels)[1]['loss_am'].backward()
+    assert all(parameter.grad is None for parameter in model.scorer.parameters())
+
+
+@pytest.mark.parametrize('scorer', SCORERS)
+def test_can_be_saved_whole(tiny, images, labels, scorer):
+    model = GAIN(tiny(), scorer=scorer, **LAYERS).eval()
+    again = pickle.loads(pickle.dumps(model))
+    assert torch.equal(again(images, labels)[1]['loss_am'], model(images, labels)[1]['loss_am'])
+
+
+@pytest.mark.parametrize('norm', [torch.nn.utils.spectral_norm, torch.nn.utils.weight_norm])
+@pytest.mark.filterwarnings('ignore:.*weight_norm.* is deprecated')
+def test_copies_of_models_that_make_their_weights(tiny, images, labels, norm):
+    classifier = tiny()
+    norm(classifier.hidden)
+    classifier(images)
+    model = GAIN(classifier, scorer='frozen', **LAYERS)
+    assert model(images, labels)[1]['loss_am'] > 0
+
+
+def test_the_second_input_goes_along_with_the_images(tiny, images, labels):
+    class Scaled(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = tiny()
+
+        def forward(self, images, scale):
+            return self.net(images * scale[:, None, None, None])
+
+    classifier, scale = Scaled(), torch.rand(4)
+    layers = {'target_layer': 'net.features'}
+    _, losses = GAIN(classifier, **layers)(images, labels, inputs={'scale': scale})
+    _, plain = GAIN(classifier.net, fill='zero', **LAYERS)(images * scale[:, None, None, None], labels)
+    _, losses = GAIN(classifier, fill='zero', **layers)(images, labels, inputs={'scale': scale})
+    torch.testing.assert_close(losses['loss_am'], plain['loss_am'])
+
+
+def test_data_parallel_is_refused_or_right(tiny, images, labels):
+    with pytest.raises(ValueError, match=r'the other way round, DataParallel\(GAIN\(model\)\)'):
+        GAIN(torch.nn.DataParallel(tiny()), **LAYERS)
+    for scorer in SCORERS:
+        model = GAIN(tiny(), scorer=scorer, **LAYERS)
+        replica = replica_of(model)
+        if scorer == 'ema':
+            with pytest.raises(ValueError, match='loses the moving average'):
+                replica(images, labels)
+            continue
+        weights = list(model.classifier.parameters())
+        got, want = (
+            torch.autograd.grad(guided(images, labels)[1]['loss_am'], weights, materialize_grads=True)
+            for guided in (replica, model)
+        )
+        assert all(torch.equal(*pair) for pair in zip(got, want, strict=True))
+
+
+def replica_of(model):
+    """As torch.nn.parallel.replicate makes them: parameters are plain tensors with the graph to those of the model."""
+    replica = model._replicate_for_data_parallel()
+    replica._former_parameters = {}
+    for name, child in model._modules.items():
+        replica._modules[name] = replica_of(child)
+        setattr(replica, name, replica._modules[name])
+    for name, parameter in model._parameters.items():
+        if parameter is not None:
+            copied = parameter * 1
+            setattr(replica, name, copied)
+            replica._former_parameters[name] = copied
+    return replica
 
 
 def test_memory_does_not_grow_over_200_steps(tiny, images, labels):

@@ -1,3 +1,5 @@
+import threading
+
 import pytest
 import torch
 from torch import nn
@@ -9,7 +11,7 @@ def test_records_inside_only(tiny, images):
     model = tiny()
     with Recorder(model, 'features', '') as recorder:
         scores = model(images)
-    assert recorder[''] is scores
+    assert torch.equal(recorder[''], scores)
     features = recorder['features']
     assert features.requires_grad
     model(images)
@@ -34,13 +36,66 @@ def test_graph_can_begin_at_a_layer_that_is_followed_by_work_in_place(images):
     assert model[0].weight.grad is None and torch.is_grad_enabled()
 
 
-def test_says_which_layer_gave_no_tensor(images):
-    class Pair(nn.Module):
-        def forward(self, images):
-            return images, images
+class Gives(nn.Module):
+    def __init__(self, value):
+        super().__init__()
+        self.value = value
 
-    model = nn.Sequential(Pair())
+    def forward(self, images):
+        return self.value(images)
+
+
+def test_keeps_the_first_tensor_of_a_collection(images):
+    model = nn.Sequential(Gives(lambda x: (None, 2 * x, x)), Gives(lambda parts: parts[1]))
+    with Recorder(model, '0') as recorder:
+        assert torch.equal(model(images), 2 * images)
+    assert torch.equal(recorder['0'], 2 * images)
+    with Recorder(model, '0', whole='0') as recorder:
+        model(images)
+    assert isinstance(recorder['0'], tuple)
+
+
+def test_says_which_layer_gave_no_tensor(images):
+    model = nn.Sequential(Gives(lambda x: 'done'))
     with Recorder(model, '0') as recorder:
         model(images)
-    with pytest.raises(ValueError, match="layer '0' gave a tuple"):
+    with pytest.raises(ValueError, match="layer '0' gave a str"):
         recorder['0']
+
+
+def test_refuses_a_layer_that_fires_twice(images):
+    trunk = nn.Conv2d(3, 4, 1)
+    model = nn.Sequential(trunk, Gives(lambda x: x + trunk(images.flip(-1))))
+    with Recorder(model, '0') as recorder:
+        model(images)
+    with pytest.raises(ValueError, match='fired 2 times in one forward pass, more than once'):
+        recorder['0']
+
+
+@pytest.mark.parametrize('graph_from', [None, '0'])
+def test_what_is_kept_is_what_the_layer_gave_with_its_gradient(images, graph_from):
+    """A layer that follows in place changes neither."""
+    model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(inplace=True), nn.Conv2d(4, 2, 1))
+    with Recorder(model, '0', graph_from=graph_from) as recorder:
+        output = model(images)
+    features = recorder['0']
+    assert torch.equal(features, model[0](images)) and (features < 0).any()
+    (gradient,) = torch.autograd.grad(output.sum(), features)
+    assert torch.equal(gradient, (features > 0) * model[2].weight.sum(0))
+
+
+def test_does_not_look_at_passes_of_other_threads(images):
+    model = nn.Sequential(nn.Conv2d(3, 4, 1))
+    with Recorder(model, '0') as recorder:
+        other = threading.Thread(target=model, args=(images + 1,))
+        other.start()
+        other.join()
+        model(images)
+    assert torch.equal(recorder['0'], model(images))
+
+
+def test_a_frozen_network_below_a_layer_is_no_hindrance(images):
+    model = nn.Sequential(nn.Conv2d(3, 4, 1).requires_grad_(False), nn.Conv2d(4, 2, 1))
+    with Recorder(model, '0', twice_from='0') as recorder:
+        output = model(images)
+    assert torch.autograd.grad(output.sum(), recorder['0'])[0].any()

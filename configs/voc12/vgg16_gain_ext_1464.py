@@ -12,5 +12,5 @@ masked = dict(
         'masks': 'all',
     },
 )
-custom_hooks = [{**_base_.custom_hooks[0], 'loss': dict(alpha=1.0, score='probability', ext_weight=10.0)}]
+custom_hooks = [{**_base_.custom_hooks[0], 'loss': dict(alpha=1.0, mining='probability', ext_weight=10.0)}]
 train_dataloader = dict(dataset=dict(_delete_=True, type='ConcatDataset', datasets=[tagged, masked]))

@@ -8,7 +8,9 @@ _base_ = 'vgg16_plain.py'
 custom_hooks = [
     dict(
         type='GAINHook',
-        loss=dict(alpha=1.0, score='probability'),
-        gain=dict(scorer='shared', fill='zero', sigma=0.5, omega=10.0),
+        loss=dict(alpha=1.0, mining='probability'),
+        gain=dict(scorer='shared', fill='zero', sigma=0.5, omega=10.0, one_class=False),
+        warmup=0,
+        ramp=0,
     )
 ]

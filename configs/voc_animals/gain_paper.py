@@ -4,8 +4,9 @@ _base_ = 'plain.py'
 custom_hooks = [
     dict(
         type='GAINHook',
-        loss=dict(alpha=1.0, score='probability'),
-        gain=dict(scorer='shared', fill='zero'),
+        loss=dict(alpha=1.0, mining='probability'),
+        gain=dict(scorer='shared', fill='zero', one_class=False),
         warmup=600,
+        ramp=0,
     )
 ]

@@ -3,7 +3,9 @@ custom_imports = dict(imports=['gain_plugin.mm'])
 custom_hooks = [
     dict(
         type='gain_plugin.mm.GAINHook',
-        loss=dict(alpha=1.0, score='probability'),
+        loss=dict(alpha=1.0, mining='probability'),
         gain=dict(scorer='shared', fill='zero', one_class=False),
+        warmup=0,
+        ramp=0,
     )
 ]

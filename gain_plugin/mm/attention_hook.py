@@ -1,20 +1,19 @@
 """Attention maps beside a host's predictions, for metrics and visualisation."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 import torch.nn.functional as F
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
-from torch import nn
+from torch import Tensor, nn
 
 from gain_plugin.affinity import Affinity
+from gain_plugin.cam import CAM
+from gain_plugin.mm.hosts import host_of, reading_options
 from gain_plugin.mm.samples import bound_arguments, multi_hot
-from gain_plugin.mm.segmentors import is_segmentor, segmentor_options
-from gain_plugin.model import GAIN
 from gain_plugin.seeds import multi_scale_maps
 
 
@@ -29,8 +28,10 @@ class AttentionHook(Hook):
         num_classes: K, the number of scores.
         scales: factors on the size of the input, whose maps are added up.
         flip: add the maps of the mirrored images.
-        target_layer: as in ``GAIN``.
-        score_layer: as in ``GAIN``.
+        target_layer: as in ``CAM``.
+        score_layer: as in ``CAM``.
+        reshape: as in ``CAM``.
+        scores: as in ``CAM``.
         affinity: arguments of ``gain_plugin.affinity.Affinity``, to spread the maps over what has like features, as
             ``dict(layers=('network.layer2', 'network.layer3'))``; a further pass an image.
 
@@ -43,28 +44,27 @@ class AttentionHook(Hook):
         flip: bool = False,
         target_layer: str | None = None,
         score_layer: str | None = None,
+        reshape: Callable[[Tensor], Tensor] | None = None,
+        scores: Callable[[Any], Tensor] | None = None,
         affinity: dict[str, Any] | None = None,
     ) -> None:
         self._num_classes = num_classes
         self._scales = tuple(scales)
         self._flip = flip
         self._affinity = Affinity(**affinity) if affinity else None
-        self._target_layer = target_layer
-        self._score_layer = score_layer
+        named = {'target_layer': target_layer, 'score_layer': score_layer, 'reshape': reshape, 'scores': scores}
+        self._options = {name: value for name, value in named.items() if value is not None}
 
     def before_val(self, runner: Runner) -> None:
         """Begin to listen."""
-        host = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        named = {'target_layer': self._target_layer, 'score_layer': self._score_layer}
-        given = {key: name for key, name in named.items() if name is not None}
-        options = segmentor_options(host) if is_segmentor(host) else {}
-        self._gain = GAIN(host, score_kwargs={'mode': 'tensor'}, **{**options, **given})
+        host = host_of(runner)
+        self._cam = CAM(host, **reading_options(host, self._options))
         self._handle = host.register_forward_hook(self._attend, with_kwargs=True)
 
     def after_val(self, runner: Runner) -> None:
         """Leave the host as it was."""
         self._handle.remove()
-        del self._gain
+        del self._cam
 
     before_test = before_val
     after_test = after_val
@@ -76,7 +76,7 @@ class AttentionHook(Hook):
         images, samples = call['inputs'], call['data_samples']
         labels = multi_hot(samples, self._num_classes)
         maps = multi_scale_maps(
-            partial(self._gain.attention, normalize=False), images, labels, scales=self._scales, flip=self._flip
+            partial(self._cam.attention, normalize=False), images, labels, scales=self._scales, flip=self._flip
         )
         if self._affinity:
             maps = self._affinity.spread(host, maps, images, labels, {'mode': 'tensor'})

@@ -1,29 +1,39 @@
-"""GAIN for any mmengine Runner, by a line in ``custom_hooks``."""
+"""GAIN for any mmengine Runner, by a line in the config."""
 
 import inspect
+from collections.abc import Sequence
 from typing import Any
 
+import torch
 from mmengine.dist import get_rank
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
-from mmengine.registry import HOOKS
+from mmengine.registry import HOOKS, MODELS
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from gain_plugin.losses import GAINLoss
 from gain_plugin.mm.colour_order import check_colour_order
+from gain_plugin.mm.hosts import host_of, reading_options
 from gain_plugin.mm.samples import bound_arguments, masks_of, multi_hot
-from gain_plugin.mm.segmentors import is_segmentor, no_tags, segmentor_options
+from gain_plugin.mm.segmentors import ignored_values, is_segmentor
 from gain_plugin.model import GAIN
+from gain_plugin.scorers import SCORERS, Scorer
+
+for _module in (GAINLoss, *SCORERS.values()):
+    MODELS.register_module(module=_module)
 
 
 @HOOKS.register_module()
 class GAINHook(Hook):
     """Add ``loss_am``, and with masks ``loss_ext``, to the losses of the host model while it trains.
 
+    Without arguments it does what worked on photos (docs/evidence.md): the first two thirds of the run are plain; then
+    a frozen copy of the host scores the images, one drawn class of each erased, and alpha grows over a third of what
+    is left. The log says so once.
+
     The host's own pass is recorded by PyTorch forward hooks, there from ``before_train`` to ``after_train``. The host's
-    config, state-dict keys and behaviour in other modes stay as they are. A frozen or averaged scorer is kept in the
-    checkpoint under the key ``gain_judge``, beside the host's.
+    config, state-dict keys and behaviour in other modes stay as they are. What a scorer has to keep goes into the
+    checkpoint under the key ``gain_scorer``, beside the host's.
 
     The host is called with ``mode='loss'`` for its losses and ``mode='tensor'`` for its scores. Samples name their
     image-level labels by indices in ``gt_label``; a ``gt_sem_seg`` (0 background, c + 1 for class c, 255 unknown) is
@@ -34,26 +44,42 @@ class GAINHook(Hook):
     first class whose name begins so) and what is ignored. There is no extra supervision: the masks are in use already.
 
     Args:
-        loss: arguments of ``GAINLoss``.
-        gain: arguments of ``GAIN``, such as ``target_layer``, ``score_layer`` and ``scorer``. For a segmentor
-            ``one_class`` is True unless given: a street scene has a dozen classes.
+        loss: config of the loss, ``GAINLoss`` unless it has a ``type``, or a list of configs of several terms.
+        gain: arguments of ``GAIN``, such as ``target_layer`` and ``score_layer``. Here ``scorer`` is ``'frozen'`` and
+            ``one_class`` True unless given; ``scorer`` may be a config with a ``type``, too.
         warmup: iterations of plain training to begin with; a frozen scorer is a copy of the host as these leave it.
-        ramp: iterations after the warm-up in which alpha grows linearly to its value.
+            Two thirds of the run if not given, and none beside a scorer that learns with the host.
+        ramp: iterations after the warm-up in which alpha grows linearly to its value; a third of what the warm-up
+            leaves if not given.
+
+    Raises:
+        ValueError: settings out of range or that contradict the host, before the first iteration.
 
     """
 
     def __init__(
-        self, loss: dict[str, Any] | None = None, gain: dict[str, Any] | None = None, warmup: int = 0, ramp: int = 0
+        self,
+        loss: dict[str, Any] | Sequence[dict[str, Any]] | None = None,
+        gain: dict[str, Any] | None = None,
+        warmup: int | None = None,
+        ramp: int | None = None,
     ) -> None:
-        self._loss = GAINLoss(**(loss or {}))
-        self._alpha = self._loss.alpha
-        self._options = gain or {}
+        terms = [loss or {}] if loss is None or isinstance(loss, dict) else loss
+        self._terms = [MODELS.build({'type': 'GAINLoss', **term}) for term in terms]
+        self._options = {'scorer': 'frozen', 'one_class': True, **(gain or {})}
         inspect.signature(GAIN).bind(nn.Identity(), **self._options)  # a wrong name fails here, not after hours
-        self._wants_masks = bool((loss or {}).get('ext_weight'))
-        self._warmup = warmup
-        self._ramp = ramp
-        self._guided = False
-        self._saved_judge: dict[str, Tensor] | None = None
+        self._wants_masks = any('ext_weight' in term and term['ext_weight'] for term in terms)
+        self._warmup = _iterations('warmup', warmup)
+        self._ramp = _iterations('ramp', ramp)
+        self._strength = 0.0
+        self._saved_scorer: dict[str, Tensor] | None = None
+        self._handles: list[Any] = []
+        self._seen = self._shown = 0
+
+    @property
+    def passes(self) -> float:
+        """How often a guided image has gone through a network in training, on average: itself, and what is erased."""
+        return 1 + self._shown / self._seen if self._seen else 1.0
 
     def before_train(self, runner: Runner) -> None:
         """Build the guidance around the host and begin to listen."""
@@ -61,22 +87,23 @@ class GAINHook(Hook):
             raise ValueError(
                 'compile=True cannot differentiate twice: remove it, or compile the stages below the target layer'
             )
-        host = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        host = host_of(runner)
+        _end_broken_off(host)
         if getattr(host, 'mix', None):
             raise ValueError('maps of mixed images have no tags: remove mix= from the model, or this hook')
         self._segmentor = is_segmentor(host)
         if self._segmentor and self._wants_masks:
             raise ValueError('the masks of a segmentor are its own labels already: remove ext_weight= from loss')
-        options = segmentor_options(host) if self._segmentor else {}
-        self.gain = GAIN(host, self._loss, **{'score_kwargs': {'mode': 'tensor'}, **options, **self._options})
+        self.gain = GAIN(host, self._terms, **self._buildable(reading_options(host, self._options)))
         check_colour_order(host, runner.train_loop.dataloader.dataset)
-        self._no_tags = no_tags(host, runner.train_loop.dataloader.dataset) if self._segmentor else None
-        if self.gain.judge is not None and runner.iter > self._warmup:
-            if self._saved_judge is None:
+        self._begin_at, self._grow_over = self._schedule(runner)
+        self._ignored = ignored_values(host, runner.train_loop.dataloader.dataset) if self._segmentor else None
+        if self.gain.scorer.state_dict() and runner.iter > self._begin_at:
+            if self._saved_scorer is None:
                 raise ValueError(
-                    "the checkpoint to resume has no scorer ('gain_judge'): it was trained without this hook"
+                    "the checkpoint to resume has no scorer ('gain_scorer'): it was trained without this hook"
                 )
-            self.gain.judge.load_state_dict(self._saved_judge)
+            self.gain.scorer.load_state_dict(self._saved_scorer)
         self._recorder = self.gain.record()
         self._handles = [
             host.register_forward_pre_hook(self._begin, with_kwargs=True),
@@ -85,41 +112,95 @@ class GAINHook(Hook):
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
         """Set what depends on the iteration, so that a resumed run goes on as if it had not stopped."""
-        if runner.iter == self._warmup:
-            self.gain.refresh_scorer()
-        done = runner.iter - self._warmup
-        self._loss.alpha = 0.0 if done < 0 else self._alpha * min(1.0, (done + 1) / (self._ramp + 1))
-        self._guided = done >= 0
+        if runner.iter == self._begin_at:
+            self.gain.start()
+        done = runner.iter - self._begin_at
+        self._strength = 0.0 if done < 0 else min(1.0, (done + 1) / (self._grow_over + 1))
         self.gain.generator.manual_seed(abs(hash((runner.seed, get_rank(), runner.iter))))
 
     def after_train(self, runner: Runner) -> None:
         """Leave the host as it was."""
-        for handle in self._handles:
-            handle.remove()
+        self._stop_listening()
         del self.gain
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Keep the scorer, which is no part of the host."""
         gain = getattr(self, 'gain', None)  # there only while training
-        if gain is not None and gain.judge is not None:
-            checkpoint['gain_judge'] = gain.judge.state_dict()
+        if gain is not None and gain.scorer.state_dict():
+            checkpoint['gain_scorer'] = gain.scorer.state_dict()
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Take the scorer of a checkpoint, to be used if training resumes from it."""
-        self._saved_judge = checkpoint.get('gain_judge')
+        if 'gain_judge' in checkpoint:
+            raise ValueError(
+                "the checkpoint is of gain_plugin 0.1, whose scorer ('gain_judge') has another form: finish its "
+                'training with that version, or take its state_dict alone by load_from= after removing that key'
+            )
+        self._saved_scorer = checkpoint.get('gain_scorer')
+
+    def _schedule(self, runner: Runner) -> tuple[int, int]:
+        """First guided iteration, and the iterations of the ramp."""
+        total = runner.max_iters
+        learns = self._options['scorer'] in ('shared', 'detached', 'ema')
+        warmup = (0 if learns else 2 * total // 3) if self._warmup is None else self._warmup
+        if warmup >= total:
+            runner.logger.warning(f'GAIN: warmup={warmup} leaves nothing of the {total} iterations to guide: lower it')
+        ramp = max(0, total - warmup) // 3 if self._ramp is None else self._ramp
+        runner.logger.info(
+            f'GAIN: {warmup} iterations of plain training, then guided ones up to {total}, alpha growing over the '
+            f'first {ramp} of these; maps of {self.gain.target_layer!r}, scorer {type(self.gain.scorer).__name__}'
+        )
+        return warmup, ramp
+
+    def _buildable(self, options: dict[str, Any]) -> dict[str, Any]:
+        """``options`` with a scorer that may be given as a config."""
+        scorer = options['scorer']
+        return {**options, 'scorer': _maker(scorer) if isinstance(scorer, dict) else scorer}
+
+    def _stop_listening(self) -> None:
+        self._recorder.__exit__(None, None, None)
+        while self._handles:
+            self._handles.pop().remove()
+
+    def _guides(self, host: nn.Module, args: tuple, kwargs: dict[str, Any]) -> bool:
+        guided = self._strength > 0 and torch.is_grad_enabled()
+        return guided and bound_arguments(host, args, kwargs).get('mode') == 'loss'
 
     def _begin(self, host: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
-        if self._guided and bound_arguments(host, args, kwargs).get('mode') == 'loss':
+        if self._guides(host, args, kwargs):
             self._recorder.__enter__()
 
     def _end(self, host: nn.Module, args: tuple, kwargs: dict[str, Any], output: Any) -> dict[str, Tensor] | None:
         self._recorder.__exit__(None, None, None)
-        call = bound_arguments(host, args, kwargs)
-        if not self._guided or call.get('mode') != 'loss' or output is None:
+        if output is None or not self._guides(host, args, kwargs):
             return None
+        call = bound_arguments(host, args, kwargs)
+        images, samples = call['inputs'], call['data_samples']
         features, scores = self.gain.read(self._recorder)
-        samples = call['data_samples']
-        take_masks = self._loss.ext_weight and not self._segmentor
-        masks = masks_of(samples, call['inputs'].shape[-2:]) if take_masks else None
-        labels = multi_hot(samples, scores.shape[1], self._no_tags)
-        return {**output, **self.gain.guide(call['inputs'], labels, features, scores, masks)}
+        masks = None if self._segmentor else masks_of(samples, images.shape[-2:])
+        labels = multi_hot(samples, scores.shape[1], self._ignored)
+        step = self.gain.step(images, labels, features, scores, masks, strength=self._strength)
+        losses = self.gain.losses(step)
+        self._seen, self._shown = self._seen + len(images), self._shown + step.scored
+        return {**output, **losses}
+
+
+def _end_broken_off(host: nn.Module) -> None:
+    """Take off what a training that an error or Ctrl-C ended has left on ``host``."""
+    for listener in list(host._forward_hooks.values()):
+        owner = getattr(listener, '__self__', None)
+        if isinstance(owner, GAINHook):
+            owner._stop_listening()
+
+
+def _iterations(name: str, given: int | None) -> int | None:
+    if given is not None and (not isinstance(given, int) or given < 0):
+        raise ValueError(f'{name} must be a number of iterations, 0 or more, got {given!r}')
+    return given
+
+
+def _maker(config: dict[str, Any]) -> Any:
+    def make(classifier: nn.Module) -> Scorer:
+        return MODELS.build(config, default_args={'classifier': classifier})
+
+    return make

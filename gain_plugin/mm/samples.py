@@ -9,18 +9,18 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
 
-def multi_hot(samples: Sequence[BaseDataElement], num_classes: int, no_tags: Collection[int] | None = None) -> Tensor:
+def multi_hot(samples: Sequence[BaseDataElement], num_classes: int, ignored: Collection[int] | None = None) -> Tensor:
     """(N, K) bool on the CPU from each sample's ``gt_label``, the indices (n,) of its image-level labels.
 
-    With ``no_tags``, a sample that has no ``gt_label`` is labelled with the values in its ``gt_sem_seg`` but these.
+    With ``ignored``, a sample that has no ``gt_label`` is labelled with the values in its ``gt_sem_seg`` but these.
     """
     labels = torch.zeros(len(samples), num_classes, dtype=torch.bool)
     for row, sample in zip(labels, samples, strict=True):
         if 'gt_label' in sample:
-            index = torch.as_tensor(sample.gt_label, dtype=torch.long)
-        elif no_tags is not None and 'gt_sem_seg' in sample:
+            index = _indices(sample, num_classes)
+        elif ignored is not None and 'gt_sem_seg' in sample:
             values = sample.gt_sem_seg.data.unique().tolist()
-            index = torch.tensor([value for value in values if value not in no_tags], dtype=torch.long)
+            index = torch.tensor([value for value in values if value not in ignored], dtype=torch.long)
         else:
             raise ValueError(
                 f"no gt_label in the sample of {sample.get('img_path')}: add it to the pipeline's meta_keys"
@@ -31,6 +31,18 @@ def multi_hot(samples: Sequence[BaseDataElement], num_classes: int, no_tags: Col
             )
         row[index] = True
     return labels
+
+
+def _indices(sample: BaseDataElement, num_classes: int) -> Tensor:
+    """The indices (n,) in a sample's ``gt_label``; a multi-hot vector is refused."""
+    index = torch.as_tensor(sample.gt_label)
+    flags = index.numel() == num_classes > 1 and bool(((index == 0) | (index == 1)).all())
+    if index.dtype == torch.bool or (flags and len(index.unique()) < num_classes):
+        raise ValueError(
+            f'gt_label of {sample.get("img_path")} must be the indices of its classes, got {index.tolist()}: '
+            'give numpy.flatnonzero(gt_label) of a multi-hot vector'
+        )
+    return index.long()
 
 
 def masks_of(samples: Sequence[BaseDataElement], size: Sequence[int]) -> Tensor | None:

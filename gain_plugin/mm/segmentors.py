@@ -1,4 +1,4 @@
-"""What the guidance has to know of a segmentor of mmseg: its layers, and which values of a mask are no tags."""
+"""What the guidance has to know of a segmentor of mmseg: its layers, and which values of a mask are no labels."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ def is_segmentor(host: nn.Module) -> bool:
 
 
 def segmentor_options(segmentor: nn.Module) -> dict[str, Any]:
-    """Arguments of ``GAIN`` for a segmentor: the scores are the logits of ``conv_seg``, the features what goes into it.
+    """Arguments of ``CAM`` for a segmentor: the scores are the logits of ``conv_seg``, the features what goes into it.
 
     The map of a class is then ReLU of its logits less their bias, whatever way of pooling gives the scores: Eq. 1 of
     any weighted mean of the logits is the row of ``conv_seg`` over h * w. A cascade is looked at in its last stage.
@@ -34,10 +34,10 @@ def segmentor_options(segmentor: nn.Module) -> dict[str, Any]:
     if head.conv_seg.out_channels == 1:
         raise ValueError(f'{type(head).__name__} has a single logit: give it out_channels=2, one for each class')
     layer = f'{name}.conv_seg'
-    return {'target_layer': f'{layer}:input', 'score_layer': layer, 'one_class': True}
+    return {'target_layer': f'{layer}:input', 'score_layer': layer}
 
 
-def no_tags(segmentor: nn.Module, dataset: object) -> set[int]:
+def ignored_values(segmentor: nn.Module, dataset: object) -> set[int]:
     """Values of ``gt_sem_seg`` that are no image-level labels: what is ignored, and background.
 
     Background is class 0 of a ``dataset`` whose first class is named so, or as annotation tools name it.

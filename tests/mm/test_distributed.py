@@ -42,7 +42,7 @@ def train(rank: int, world: int, folder: str, scorer: str, port: int) -> None:
         train_cfg={'type': 'IterBasedTrainLoop', 'max_iters': 4},
         optim_wrapper={'type': 'OptimWrapper', 'optimizer': {'type': 'SGD', 'lr': 0.5}},
         default_hooks={'checkpoint': {'type': 'CheckpointHook', 'interval': 4, 'by_epoch': False}},
-        custom_hooks=[GAINHook(gain={**LAYERS, 'scorer': scorer})],
+        custom_hooks=[GAINHook(gain={**LAYERS, 'scorer': scorer, 'one_class': False}, warmup=0)],
         launcher='none' if world == 1 else 'pytorch',
         env_cfg={'dist_cfg': {'backend': 'gloo'}},
         cfg={'model_wrapper_cfg': {'type': 'MMDistributedDataParallel', 'device_ids': None}},

@@ -9,9 +9,12 @@ from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement, PixelData
 from torch.utils.data import DataLoader, Dataset
 
+from gain_plugin import Scorer
 from gain_plugin.mm import GAINHook, MultiLabelClassifier
+from gain_plugin.mm.samples import multi_hot
 
 LAYERS = {'target_layer': 'network.features', 'score_layer': 'network'}
+ALL_CLASSES = {**LAYERS, 'scorer': 'detached', 'one_class': False}
 SCORERS = ['shared', 'detached', 'frozen', 'ema']
 
 
@@ -89,7 +92,7 @@ def test_trains_and_leaves_the_host_as_it_was(network, tmp_path, scorer):
             runner.model.train()
 
     losses = Evaluate()
-    guided = runner(network, tmp_path, hooks=[GAINHook(gain={**LAYERS, 'scorer': scorer}), losses])
+    guided = runner(network, tmp_path, hooks=[GAINHook(gain={**LAYERS, 'scorer': scorer}, warmup=0), losses])
     keys = list(guided.model.state_dict())
     guided.train()
     assert torch.equal(losses.output, guided.model.eval()(images))
@@ -107,7 +110,7 @@ def test_trains_and_leaves_the_host_as_it_was(network, tmp_path, scorer):
 def test_alpha_0_is_the_plain_run_to_the_bit(network, tmp_path):
     plain = runner(network, tmp_path / 'plain')
     plain.train()
-    guided = runner(network, tmp_path / 'guided', hooks=[GAINHook(loss={'alpha': 0}, gain=LAYERS)])
+    guided = runner(network, tmp_path / 'guided', hooks=[GAINHook(loss={'alpha': 0}, gain=LAYERS, warmup=0)])
     guided.train()
     assert all(torch.equal(value, weights(guided)[name]) for name, value in weights(plain).items())
 
@@ -121,9 +124,9 @@ def test_warm_up_is_plain_and_alpha_grows_after_it(network, tmp_path):
         priority = 'LOW'
 
         def before_train_iter(self, runner, batch_idx, data_batch=None):
-            alphas.append(hook.gain.loss.alpha)
+            alphas.append(0.9 * hook._strength)
             if runner.iter == 2:
-                copied = hook.gain.judge.state_dict()
+                copied = hook.gain.scorer.model.state_dict()
                 assert all(torch.equal(value, copied[name]) for name, value in weights(plain).items())
 
     hook = GAINHook(loss={'alpha': 0.9}, gain={**LAYERS, 'scorer': 'frozen'}, warmup=2, ramp=2)
@@ -135,7 +138,8 @@ def test_warm_up_is_plain_and_alpha_grows_after_it(network, tmp_path):
 @pytest.mark.parametrize('warmup', [0, 2, 3])
 def test_resumes_exactly(network, tmp_path, scorer, warmup):
     def hooks():
-        gain = {**LAYERS, 'scorer': scorer, 'one_class': True, 'ema_decay': 0.5}
+        made = {'type': 'EMA', 'decay': 0.5} if scorer == 'ema' else scorer
+        gain = {**LAYERS, 'scorer': made}
         return [GAINHook(gain=gain, warmup=warmup, ramp=2)]
 
     straight = runner(network, tmp_path / 'straight', hooks=hooks())
@@ -148,7 +152,7 @@ def test_resumes_exactly(network, tmp_path, scorer, warmup):
 
 def test_resuming_a_plain_run_with_a_scorer_says_so(network, tmp_path):
     runner(network, tmp_path, iterations=2).train()
-    hook = GAINHook(gain={**LAYERS, 'scorer': 'frozen'})
+    hook = GAINHook(gain={**LAYERS, 'scorer': 'frozen'}, warmup=0)
     with pytest.raises(ValueError, match='has no scorer'):
         runner(network, tmp_path, hooks=[hook], resume=True).train()
     late = GAINHook(gain={**LAYERS, 'scorer': 'frozen'}, warmup=2)
@@ -157,7 +161,7 @@ def test_resuming_a_plain_run_with_a_scorer_says_so(network, tmp_path):
 
 def test_masks_add_loss_ext(network, tmp_path):
     losses = Losses()
-    runner(network, tmp_path, hooks=[GAINHook(gain=LAYERS), losses], masks=True).train()
+    runner(network, tmp_path, hooks=[GAINHook(gain=LAYERS, warmup=0), losses], masks=True).train()
     assert all(outputs['loss_ext'] > 0 for outputs in losses.seen)
 
 
@@ -165,7 +169,9 @@ def test_gradients_accumulate(tiny, tmp_path):
     """Two halves and one step equal the whole batch, for a network without batch norm."""
     results = []
     for size, count in ((8, 1), (4, 2)):
-        built = runner(tiny(), tmp_path / str(size), iterations=2 * count, hooks=[GAINHook(gain=LAYERS)])
+        built = runner(
+            tiny(), tmp_path / str(size), iterations=2 * count, hooks=[GAINHook(gain=ALL_CLASSES, warmup=0, ramp=0)]
+        )
         torch.manual_seed(0)
         built.model = Host(tiny())
         built._train_dataloader = DataLoader(Toy(), batch_size=size, collate_fn=pseudo_collate)
@@ -178,15 +184,81 @@ def test_gradients_accumulate(tiny, tmp_path):
 
 @pytest.mark.gpu  # mmengine's AmpOptimWrapper needs a GPU
 def test_amp_trains(network, tmp_path):
-    built = runner(network, tmp_path, hooks=[GAINHook(gain=LAYERS)])
+    built = runner(network, tmp_path, hooks=[GAINHook(gain=LAYERS, warmup=0)])
     built.optim_wrapper.update(type='AmpOptimWrapper', dtype='bfloat16')
     built.train()
     assert all(value.isfinite().all() for value in weights(built).values())
 
 
+def test_without_arguments_the_last_third_is_guided_by_a_frozen_copy(network, tmp_path):
+    losses, hook = Losses(), GAINHook(gain=LAYERS)
+    built = runner(network, tmp_path, iterations=9, hooks=[hook, losses])
+    said = []
+    built.logger.info = said.append
+    built.train()
+    assert ['loss_am' in outputs for outputs in losses.seen] == [False] * 6 + [True] * 3
+    assert hook.passes == 2
+    assert any('6 iterations of plain training' in text and 'first 1 of these' in text for text in said)
+
+
+def test_a_warm_up_as_long_as_the_run_is_told(network, tmp_path):
+    built = runner(network, tmp_path, hooks=[GAINHook(gain=LAYERS, warmup=4)])
+    said = []
+    built.logger.warning = said.append
+    built.train()
+    assert 'GAIN: warmup=4 leaves nothing of the 4 iterations to guide: lower it' in said
+
+
+def test_terms_and_scorers_of_ones_own_by_their_registered_names(network, tmp_path):
+    class Area(torch.nn.Module):
+        def forward(self, step):
+            return {'loss_area': step.maps.mean()}
+
+    class Grey(Scorer):
+        def forward(self, cam, images, inputs):
+            return images.mean((1, 2, 3))[:, None].expand(-1, 3)
+
+    losses = Losses()
+    own = [{'alpha': 0.3}, {'type': Area}]
+    hook = GAINHook(loss=own, gain={**LAYERS, 'scorer': {'type': Grey}}, warmup=0)
+    runner(network, tmp_path, hooks=[hook, losses]).train()
+    assert {'loss_am', 'loss_area'} <= set(losses.seen[0])
+
+
+@pytest.mark.parametrize('error', [RuntimeError, KeyboardInterrupt])
+def test_a_training_that_was_broken_off_leaves_nothing_for_the_next(network, tmp_path, error):
+    class Break(Hook):
+        def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+            if runner.iter == 1:
+                raise error
+
+    broken = runner(network, tmp_path / 'a', hooks=[GAINHook(gain=LAYERS, warmup=0), Break()])
+    with pytest.raises(error):
+        broken.train()
+    again = runner(network, tmp_path / 'b', hooks=[GAINHook(gain=LAYERS, warmup=0)])
+    again.model = broken.model
+    again.train()
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in again.model.modules())
+
+
+def test_a_checkpoint_of_the_first_version_is_refused():
+    with pytest.raises(ValueError, match=r'of gain_plugin 0.1, whose scorer .*gain_judge'):
+        GAINHook().after_load_checkpoint(None, {'gain_judge': {}})
+
+
+def test_a_multi_hot_gt_label_is_refused():
+    samples = [BaseDataElement(metainfo={'gt_label': [0, 1, 1], 'img_path': 'a.jpg'})]
+    with pytest.raises(ValueError, match=r'gt_label of a.jpg must be the indices .* numpy.flatnonzero'):
+        multi_hot(samples, 3)
+    assert multi_hot(samples, 4).tolist() == [[True, True, False, False]]
+
+
 def test_errors_come_before_training(network, tmp_path):
     with pytest.raises(TypeError, match='scoring'):
         GAINHook(gain={'scoring': 'frozen'})
+    for wrong in (-3, 2.5):
+        with pytest.raises(ValueError, match=f'warmup must be a number of iterations, 0 or more, got {wrong}'):
+            GAINHook(warmup=wrong)
     with pytest.raises(ValueError, match="no layer 'network.featurs'; closest: 'network.features'"):
         runner(network, tmp_path / 'a', hooks=[GAINHook(gain={'target_layer': 'network.featurs'})]).train()
     with pytest.raises(ValueError, match='remove it, or compile the stages'):

@@ -20,7 +20,7 @@ from torch import nn
 from gain_plugin import GAIN
 from gain_plugin.mm import GAINHook
 from gain_plugin.mm.samples import multi_hot
-from gain_plugin.mm.segmentors import no_tags, segmentor_options
+from gain_plugin.mm.segmentors import ignored_values, segmentor_options
 
 DOCS = Path('docs/mmseg.md').read_text()
 MIM = Path(mmseg.__file__).parent / '.mim'
@@ -53,7 +53,7 @@ SMALL = {  # the same networks with fewer layers
 }
 WITH_GAIN = """
 custom_imports = dict(imports=['gain_plugin.mm'])
-custom_hooks = [dict(type='GAINHook')]
+custom_hooks = [dict(type='GAINHook', warmup=0)]
 """
 
 
@@ -258,7 +258,7 @@ def test_tags_are_the_samples_own_or_the_classes_in_its_mask():
     segmentor = Segmentor(Head())
 
     def tags(*names):
-        labels = multi_hot([masked, tagged], 5, no_tags(segmentor, Classes(*names)))
+        labels = multi_hot([masked, tagged], 5, ignored_values(segmentor, Classes(*names)))
         return [row.nonzero()[:, 0].tolist() for row in labels]
 
     assert tags('background', 'cat', 'dog', 'cow', 'tree') == [[2, 4], [1, 3]]

@@ -1,0 +1,32 @@
+"""Classifiers that cannot be guided, told before training."""
+
+import torch
+from torch import nn
+
+from gain_plugin.scorers import Detached, Scorer, Shared
+
+
+def refuse_compiled(classifier: nn.Module) -> None:
+    """Raise a ValueError for a classifier that is compiled or scripted as a whole."""
+    if isinstance(classifier, torch._dynamo.OptimizedModule) or classifier._compiled_call_impl is not None:
+        raise ValueError(
+            'torch.compile of the whole classifier cannot differentiate twice: '
+            'compile the stages below the target layer instead and leave the head eager'
+        )
+
+
+def refuse_checkpointing(classifier: nn.Module, scorer: Scorer, second_order: bool) -> None:
+    """Raise a ValueError where what checkpointing computes again in the backward pass would not be what it was."""
+    modules = list(classifier.modules())
+    if not any(getattr(m, flag, False) is True for m in modules for flag in ('grad_checkpointing', 'with_cp')):
+        return
+    if isinstance(scorer, Shared | Detached):
+        raise ValueError(
+            f'gradient checkpointing would compute the erased images of scorer={type(scorer).__name__.lower()!r} again '
+            "with the running statistics of the classifier: take scorer='frozen' or 'ema', or switch checkpointing off"
+        )
+    if second_order and any(getattr(module, 'fused_attn', False) for module in modules):
+        raise ValueError(
+            'gradient checkpointing of fused attention cannot be differentiated twice: take second_order=False, '
+            'or switch either off (checkpointing, or timm.layers.set_fused_attn(False) before the model is built)'
+        )

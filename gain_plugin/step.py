@@ -1,0 +1,62 @@
+"""One training step, as the terms of a loss see it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+
+@dataclass
+class Step:
+    """The batch, what the classifier made of it, and a way to have erased images scored.
+
+    N images of K classes; P pairs (image, class) are looked at: all positive ones, or the drawn ones alone where
+    nothing asks for more.
+    """
+
+    images: Tensor
+    """(N, C, H, W) as the classifier got them."""
+    labels: Tensor
+    """(N, K) bool, on the CPU."""
+    scores: Tensor
+    """(N, K) the classifier's own, with their graph."""
+    pairs: Tensor
+    """(P, 2) int64 [image, class], on the CPU, in the order of ``labels.nonzero()``."""
+    drawn: Tensor
+    """(P,) bool, on the CPU: which pairs are to be erased."""
+    masks: Tensor | None
+    """(P, H, W) what each map should be, in 0..1, NaN where unknown (see ``pair_masks``)."""
+    strength: float
+    """In 0..1: how far a ramp has come. Terms that grow with it multiply their weight by it."""
+    attend: Callable[[], Tensor]
+    """Makes ``maps``."""
+    erase: Callable[[Tensor, Tensor], Tensor]
+    """Erased images (P', C, H, W) from maps (P', h, w) and the places (P',) of their images in the batch."""
+    score: Callable[[Tensor, Tensor], Tensor]
+    """(P', K) scores, by the scorer, of images (P', C, H, W) made of those at the places (P',)."""
+    scored: int = 0
+    """How many images the scorer was shown."""
+    health: dict[str, Tensor] = field(default_factory=dict)
+    """What is worth a look while training, detached."""
+
+    @cached_property
+    def maps(self) -> Tensor:
+        """(P, h, w) maps of ``pairs`` with their graph, not divided by anything; made when first asked for."""
+        return self.attend()
+
+    def erase_and_score(self, maps: Tensor, pairs: Tensor) -> Tensor:
+        """(P', K) scores of the images of ``pairs`` (P', 2), erased by their ``maps`` (P', h, w) in 0..1.
+
+        Every process makes this pass, also one that has no pair, for a layer may wait for all of them.
+        """
+        image = pairs[:, 0].to(self.images.device)
+        if not len(image):
+            images = self.images[:2]
+            self.scored += len(images)
+            return self.score(images, torch.arange(len(images), device=images.device))[:0]
+        if len(image) == 1 and len(self.images) > 1:  # batch norm of a 1x1 grid, as in ASPP, wants more than one image
+            image, maps = image.expand(2), maps.expand(2, -1, -1)
+        self.scored += len(image)
+        return self.score(self.erase(maps, image), image)[: len(pairs)]
