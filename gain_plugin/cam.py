@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gain_plugin.attention import attention_maps, normalize_maps
-from gain_plugin.layers import find_layers, size_of, to_grid
+from gain_plugin.layers import Layers, Layout, ProbeError, find_layers, layout_by_shape, size_of
 from gain_plugin.layers.scores import read_scores
 from gain_plugin.passes import pass_with
 from gain_plugin.recorder import Recorder, get_layer
@@ -28,7 +28,7 @@ class CAM(nn.Module):
             layer that it goes into, as ``'head:input'``. Found by ``find_layers`` if not given.
         score_layer: name of the layer that gives the scores; ``''`` is the classifier itself. Found, too, or the
             classifier itself beside a given ``target_layer``.
-        reshape: a function that brings what the target layer gives into (N, C, h, w), where ``to_grid`` cannot.
+        reshape: a function that brings what the target layer gives into (N, C, h, w), where no layout can be learnt.
         scores: a function that takes the scores (N, K), before any sigmoid or softmax, out of what the score layer
             gives, as ``lambda output: output[1]``. Not needed for a tensor (N, K), for the logits (N, K, h, w) of a
             segmentation network, which are pooled over the image, for a collection with one tensor (N, K), or for one
@@ -59,17 +59,17 @@ class CAM(nn.Module):
                 f'wrap it the other way round, DataParallel({type(self).__name__}(model)), for what the layers of '
                 'replicas put out cannot be put together; or take DistributedDataParallel'
             )
-        if target_layer is None or (score_layer is None and self.score_kwargs):
-            found = find_layers(classifier, self.score_kwargs)
-            target_layer = found.target if target_layer is None else target_layer
-            score_layer = found.score if score_layer is None else score_layer
-        for name in (target_layer, score_layer or ''):
-            get_layer(classifier, name)
+        for name in (target_layer, score_layer):
+            get_layer(classifier, name or '')
+        if target_layer is not None and score_layer is None and not self.score_kwargs:
+            score_layer = ''
         self.classifier = classifier
-        self.target_layer = target_layer
-        self.score_layer = score_layer or ''
         self.reshape = reshape
         self.scores = scores
+        self.found = self._look(target_layer, score_layer)
+        self.target_layer: str = self.found.target if self.found else target_layer or ''
+        self.score_layer: str = self.found.score if self.found else score_layer or ''
+        self.layout: Layout | None = self.found.layout if self.found else None
         self.weigh = weigh
 
     def attention(
@@ -91,7 +91,7 @@ class CAM(nn.Module):
         recorder = Recorder(self.classifier, *names, whole=self.score_layer, graph_from=self.target_layer)
         with torch.inference_mode(False), torch.no_grad(), recorder:
             images = images.clone() if images.is_inference() else images
-            output = self.classifier(images, **self.score_kwargs, **(inputs or {}))
+            output = self.classifier(images.clone(), **self.score_kwargs, **(inputs or {}))  # some write into it
             features, scores = self.read(recorder, output)
             maps = self.maps(images, labels, features, scores, second_order=False).detach()
         torch.clear_autocast_cache()  # weights cast without a graph must not serve a training step
@@ -115,7 +115,9 @@ class CAM(nn.Module):
         self, images: Tensor, labels: Tensor, features: Tensor, scores: Tensor, *, second_order: bool = True
     ) -> Tensor:
         """(P, h, w) maps of all positive pairs with their graph, undivided, from what a pass over ``images`` gave."""
-        reshape = self.reshape or partial(to_grid, image_size=size_of(images))
+        if self.layout is None and self.reshape is None:
+            self.layout = layout_by_shape(features, size_of(images))
+        reshape = self.reshape or partial(self.layout.to_grid, image_size=size_of(images))  # type: ignore[union-attr]
         return attention_maps(
             features,
             scores,
@@ -125,6 +127,22 @@ class CAM(nn.Module):
             reshape=reshape,
             weigh=self.weigh,
         )
+
+    def _look(self, target_layer: str | None, score_layer: str | None) -> Layers | None:
+        """What is found in the classifier; None where its layers are named and it takes no probing images."""
+        try:
+            return find_layers(
+                self.classifier,
+                self.score_kwargs,
+                target_layer=target_layer,
+                score_layer=score_layer,
+                scores=self.scores,
+                reshape=self.reshape,
+            )
+        except ProbeError:
+            if target_layer is None:
+                raise
+            return None
 
     def score(
         self, model: nn.Module, images: Tensor, inputs: dict[str, Any], replace: Callable[[Tensor], Tensor]

@@ -1,5 +1,7 @@
 """Classifiers that cannot be guided, told before training."""
 
+import warnings
+
 import torch
 from torch import nn
 
@@ -30,3 +32,13 @@ def refuse_checkpointing(classifier: nn.Module, scorer: Scorer, second_order: bo
             'gradient checkpointing of fused attention cannot be differentiated twice: take second_order=False, '
             'or switch either off (checkpointing, or timm.layers.set_fused_attn(False) before the model is built)'
         )
+
+
+def warn_of_cut(layer: str) -> None:
+    """Warn of a classifier in which no gradient leads from its scores to the images."""
+    place = f'behind layer {layer!r}' if layer else 'before the first layer'
+    warnings.warn(
+        f'no gradient leads from the scores back to the images: detach() or no_grad() cuts it {place}. Maps are right, '
+        'but loss_am is a constant and guides nothing: take the cut out, or give a scorer= without it',
+        stacklevel=3,
+    )

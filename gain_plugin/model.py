@@ -9,7 +9,7 @@ from torch.utils._pytree import tree_map
 
 from gain_plugin.attention import blur, check_labels, erase, soft_mask
 from gain_plugin.cam import CAM
-from gain_plugin.hosts import refuse_checkpointing, refuse_compiled
+from gain_plugin.hosts import refuse_checkpointing, refuse_compiled, warn_of_cut
 from gain_plugin.losses import GAINLoss
 from gain_plugin.masks import check_masks
 from gain_plugin.recorder import Recorder
@@ -101,6 +101,8 @@ class GAIN(CAM):
         make = SCORERS[scorer] if isinstance(scorer, str) else scorer
         self.scorer = make if isinstance(make, Scorer) else make(classifier)
         refuse_checkpointing(classifier, self.scorer, second_order)
+        if self.found and self.found.cut is not None:
+            warn_of_cut(self.found.cut)
         self.sigma = sigma
         self.omega = omega
         self.fill = FILLS[fill] if isinstance(fill, str) else fill
@@ -134,7 +136,7 @@ class GAIN(CAM):
         if not torch.is_grad_enabled():
             return self._without_gradients(images, labels, masks, inputs)
         with self.record() as recorder:
-            output = self.classifier(images, **self.score_kwargs, **(inputs or {}))
+            output = self.classifier(images.clone(), **self.score_kwargs, **(inputs or {}))  # some write into it
         features, scores = self.read(recorder, output)
         return output, self.guide(images, labels, features, scores, masks, inputs=inputs)
 
