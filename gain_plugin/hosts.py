@@ -17,10 +17,11 @@ def refuse_compiled(classifier: nn.Module) -> None:
         )
 
 
-def refuse_checkpointing(classifier: nn.Module, scorer: Scorer, second_order: bool) -> None:
+def refuse_checkpointing(classifier: nn.Module, scorer: Scorer, second_order: bool, recomputes: bool) -> None:
     """Raise a ValueError where what checkpointing computes again in the backward pass would not be what it was."""
     modules = list(classifier.modules())
-    if not any(getattr(m, flag, False) is True for m in modules for flag in ('grad_checkpointing', 'with_cp')):
+    told = any(getattr(m, flag, False) is True for m in modules for flag in ('grad_checkpointing', 'with_cp'))
+    if not told and not recomputes:
         return
     if isinstance(scorer, Shared | Detached):
         raise ValueError(

@@ -100,7 +100,7 @@ class GAIN(CAM):
         self.terms = nn.ModuleList(terms)
         make = SCORERS[scorer] if isinstance(scorer, str) else scorer
         self.scorer = make if isinstance(make, Scorer) else make(classifier)
-        refuse_checkpointing(classifier, self.scorer, second_order)
+        refuse_checkpointing(classifier, self.scorer, second_order, bool(self.found and self.found.recomputes))
         if self.found and self.found.cut is not None:
             warn_of_cut(self.found.cut)
         self.sigma = sigma
