@@ -194,10 +194,16 @@ def test_the_loop_of_steps():
     assert Path('work/iter_3.pth').exists()
 
 
-@pytest.mark.parametrize(('kind', 'expected'), [('boxes', {'loss_am', 'loss_ext', 'mAP', 'MaxBoxAccV2'})])
-def test_the_other_configs(kind, expected):
-    make_yolo()
-    run(CONVERTED[4].replace('--config boxes', f'--config {kind}'))
+@pytest.mark.parametrize(
+    ('make', 'block', 'expected'),
+    [
+        (make_yolo, CONVERTED[4], {'loss_am', 'loss_ext', 'mAP', 'MaxBoxAccV2'}),  # boxes
+        (make_folders, CONVERTED[0], {'loss_am', 'mAP', 'top1'}),  # one class a photo
+    ],
+)
+def test_the_other_configs(make, block, expected):
+    make()
+    run(block)
     run(AFTERWARDS[0], '--cfg-options', *SMALL, 'train_cfg.max_epochs=2')
     (log,) = Path('work_dirs/own').glob('*/vis_data/scalars.json')
     assert expected <= {key for line in log.read_text().splitlines() for key in json.loads(line)}

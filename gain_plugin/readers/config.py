@@ -5,7 +5,7 @@ from pathlib import Path
 
 import gain_plugin
 
-KINDS = ('tags', 'masks', 'boxes')
+KINDS = ('tags', 'masks', 'boxes', 'classes')
 LEAST_EPOCHS, LEAST_PHOTOS = 10, 3000  # 3,000 photos in batches of 16 are 188 steps
 CONFIG = """_base_ = {base!r}
 classes = {classes!r}
