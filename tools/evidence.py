@@ -33,7 +33,7 @@ from mmengine.registry import DATASETS, init_default_scope
 from mmengine.runner import Runner
 from torch import Tensor
 
-from gain_plugin.mm import Localization, SeedIoU
+from gain_plugin.mm import GAINHook, Localization, SeedIoU
 from gain_plugin.mm.runs import train, write_json
 
 RESULTS = Path('docs/results.json')
@@ -104,14 +104,14 @@ def measure(path: Path, seed: int, folder: Path) -> dict:
     cfg.default_hooks.attention.update(scales=(1.0,), flip=False)
     cfg.update(work_dir=str(folder), load_from=(folder / 'last_checkpoint').read_text())
     single = Runner.from_cfg(cfg).test()
-    guided = cfg.train_cfg.max_iters - cfg.start
+    guided, passes = cfg.train_cfg.max_iters - cfg.start, passes_per_step(runner)
     return {
         **figures(multi),
         'seed_miou_single': single['seed_mIoU'],
         'pxap': single['PxAP'],
         'pxap_multi': multi['PxAP'],
         'steps': guided,
-        'passes': guided * passes_per_step(cfg, runner),
+        'passes': None if passes is None else guided * passes,
         'minutes': minutes,
         'threads': torch.get_num_threads(),
         'command': shlex.join(['python', 'tools/evidence.py', str(path), '--seeds', str(seed)]),
@@ -144,16 +144,10 @@ def figures(tested: dict[str, float]) -> dict[str, float]:
     }
 
 
-def passes_per_step(cfg: Config, runner: Runner) -> float:
-    """How often an image goes through a network in a step, on average: itself, and once for each class erased."""
-    hooks = [*cfg.default_hooks.values(), *cfg.get('custom_hooks', [])]
-    hook = next((hook for hook in hooks if hook and hook.type == 'GAINHook'), None)
-    if hook is None or hook.get('loss', {}).get('alpha') == 0:
-        return 1
-    if hook.get('gain', {}).get('one_class'):
-        return 2
-    data = runner.train_dataloader.dataset
-    return 1 + statistics.mean(len(data.get_data_info(index)['gt_label']) for index in range(len(data)))
+def passes_per_step(runner: Runner) -> float | None:
+    """How often an image went through a network in a guided step, on average; None if this process guided none."""
+    hook = next((hook for hook in runner.hooks if isinstance(hook, GAINHook)), None)
+    return 1.0 if hook is None else hook.passes
 
 
 def add(results: Path, key: tuple[str, str, int], make: Callable[[], dict]) -> None:

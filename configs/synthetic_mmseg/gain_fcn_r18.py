@@ -1,3 +1,5 @@
 _base_ = 'fcn_r18.py'
 
-custom_hooks = [dict(type='GAINHook', loss=dict(alpha=1.0), gain=dict(scorer='detached'), warmup=200, ramp=100)]
+default_hooks = dict(
+    gain=dict(type='GAINHook', loss=dict(alpha=1.0), gain=dict(scorer='detached'), warmup=200, ramp=100)
+)

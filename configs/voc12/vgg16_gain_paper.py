@@ -5,12 +5,12 @@ _base_ = 'vgg16_plain.py'
 # probability, how a map is scaled (here by its maximum), sigma and omega of Eq. 4 (here 0.5 and 10), or whether
 # gradients flow through the weights of Eq. 1 (here they do). Its erased pixels are zero, which is grey, the mean
 # colour, for normalised images.
-custom_hooks = [
-    dict(
+default_hooks = dict(
+    gain=dict(
         type='GAINHook',
         loss=dict(alpha=1.0, mining='probability'),
         gain=dict(scorer='shared', fill='zero', sigma=0.5, omega=10.0, one_class=False),
         warmup=0,
         ramp=0,
     )
-]
+)

@@ -77,9 +77,9 @@ class GAINHook(Hook):
         self._seen = self._shown = 0
 
     @property
-    def passes(self) -> float:
-        """How often a guided image has gone through a network in training, on average: itself, and what is erased."""
-        return 1 + self._shown / self._seen if self._seen else 1.0
+    def passes(self) -> float | None:
+        """How often a guided image went through a network, on average: itself, and what is erased; None before any."""
+        return 1 + self._shown / self._seen if self._seen else None
 
     def before_train(self, runner: Runner) -> None:
         """Build the guidance around the host and begin to listen."""

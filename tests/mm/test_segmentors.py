@@ -150,7 +150,9 @@ def test_the_wheel_has_the_configs_and_they_parse(wheel, tmp_path, monkeypatch):
         path.name for path in Path('configs/_base_').glob('*.py')
     )
     assert (package / '.mim/tools/train.py').is_file()
-    assert Config.fromfile(package / '.mim/configs/synthetic_mmseg/gain_fcn_r18.py').custom_hooks[0].type == 'GAINHook'
+    assert (
+        Config.fromfile(package / '.mim/configs/synthetic_mmseg/gain_fcn_r18.py').default_hooks.gain.type == 'GAINHook'
+    )
     _, python_style, _ = re.findall(r'```python\n(.*?)```', DOCS, re.S)
     for name in ('gain', 'gain_paper'):
         assert (package / f'configs/{name}.py').is_file()
