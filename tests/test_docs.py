@@ -29,6 +29,14 @@ def test_code_of_the_page_runs(code, data):
     exec(compile(code, 'attach.md', 'exec'), data)
 
 
+def test_the_page_on_extending_runs_from_top_to_bottom():
+    names: dict = {}
+    for code in blocks('extending.md'):
+        exec(compile(code, 'extending.md', 'exec'), names)
+    assert names['maps'].shape == (3, 3, 3)
+    assert set(names['losses']) == {'loss_am'}
+
+
 @pytest.mark.filterwarnings('ignore')
 def test_mmpretrain_is_guided_by_two_lines(tmp_path, data):
     samples = pytest.importorskip('mmpretrain.structures')
