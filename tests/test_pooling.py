@@ -44,8 +44,8 @@ def test_gain_takes_per_pixel_logits_and_what_goes_into_a_layer(images, labels):
     network = Network()
     model = GAIN(network, target_layer='head:input', score_layer='head')
     with torch.random.fork_rng():
-        scores, losses = model(images, labels)
-    assert scores.shape == (4, 3) and losses['loss_am'] > 0
+        logits, losses = model(images, labels)
+    assert logits.shape == (4, 3, 16, 18) and losses['loss_am'] > 0
     one = torch.zeros(4, 3)
     one[2, 1] = 1
     assert model(images, one)[1]['loss_am'] > 0
