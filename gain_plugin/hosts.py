@@ -3,7 +3,7 @@
 import warnings
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gain_plugin.scorers import Detached, Scorer, Shared
 
@@ -43,3 +43,30 @@ def warn_of_cut(layer: str) -> None:
         'but loss_am is a constant and guides nothing: take the cut out, or give a scorer= without it',
         stacklevel=3,
     )
+
+
+def refuse_first_order(maps: Tensor, features: Tensor) -> None:
+    """Raise a ValueError where an operator between ``features`` and the scores has no second derivative."""
+    try:
+        weights = _parameters_behind(maps, features)
+        torch.autograd.grad(maps.sum(), [features, *weights], retain_graph=True, allow_unused=True)
+    except RuntimeError as error:
+        if 'twice' not in str(error) and 'double backward' not in str(error) and 'not implemented' not in str(error):
+            raise
+        raise ValueError(
+            f'an operator behind the target layer cannot be differentiated twice ({error}): take second_order=False'
+        ) from error
+
+
+def _parameters_behind(maps: Tensor, features: Tensor) -> list[Tensor]:
+    """Parameters that ``maps`` depend on other than by ``features``."""
+    seen, stack, found = {features.grad_fn}, [maps.grad_fn], []
+    while stack:
+        node = stack.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if hasattr(node, 'variable'):
+            found.append(node.variable)
+        stack.extend(child for child, _ in node.next_functions)
+    return found

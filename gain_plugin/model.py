@@ -9,7 +9,7 @@ from torch.utils._pytree import tree_map
 
 from gain_plugin.attention import blur, check_labels, erase, soft_mask
 from gain_plugin.cam import CAM
-from gain_plugin.hosts import refuse_checkpointing, refuse_compiled, warn_of_cut
+from gain_plugin.hosts import refuse_checkpointing, refuse_compiled, refuse_first_order, warn_of_cut
 from gain_plugin.losses import GAINLoss
 from gain_plugin.masks import check_masks
 from gain_plugin.recorder import Recorder
@@ -108,6 +108,7 @@ class GAIN(CAM):
         self.fill = FILLS[fill] if isinstance(fill, str) else fill
         self.one_class = one_class
         self.second_order = second_order
+        self._differentiated_twice = False  # tried in the first step
         self.generator = torch.Generator().manual_seed(torch.initial_seed())
 
     def forward(
@@ -184,7 +185,7 @@ class GAIN(CAM):
             drawn=drawn[shown],
             masks=None if masks is None else check_masks(masks, labels, images),
             strength=strength,
-            attend=lambda: self.maps(images, shown, features, scores, second_order=self.second_order),
+            attend=lambda: self._attend(images, shown, features, scores),
             erase=lambda maps, image: self._erase(images, maps, image),
             score=lambda erased, image: self.scorer(self, erased, _of_images(inputs or {}, image, len(images))),
         )
@@ -204,6 +205,13 @@ class GAIN(CAM):
     def set_extra_state(self, state: Tensor) -> None:
         """Restore the generator that draws classes."""
         self.generator.set_state(state.cpu())
+
+    def _attend(self, images: Tensor, shown: Tensor, features: Tensor, scores: Tensor) -> Tensor:
+        maps = self.maps(images, shown, features, scores, second_order=self.second_order)
+        if self.second_order and maps.requires_grad and not self._differentiated_twice:
+            refuse_first_order(maps, features)
+            self._differentiated_twice = True
+        return maps
 
     def _erase(self, images: Tensor, maps: Tensor, image: Tensor) -> Tensor:
         fill = None if self.fill is None else self.fill(images)[image]

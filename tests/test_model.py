@@ -374,6 +374,25 @@ def replica_of(model):
     return replica
 
 
+def test_an_operator_without_a_second_derivative_is_told_in_the_first_step(tiny, images, labels):
+    class Once(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 1.0
+
+        @staticmethod
+        @torch.autograd.function.once_differentiable
+        def backward(ctx, gradient):
+            return gradient
+
+    classifier = tiny()
+    plain = classifier.hidden.forward
+    classifier.hidden.forward = lambda x: plain(Once.apply(x))
+    with pytest.raises(ValueError, match=r'cannot be differentiated twice .*take second_order=False'):
+        GAIN(classifier, **LAYERS)(images, labels)
+    assert GAIN(classifier, second_order=False, **LAYERS)(images, labels)[1]['loss_am'].requires_grad
+
+
 def test_memory_does_not_grow_over_200_steps(tiny, images, labels):
     def live() -> int:
         gc.collect()
