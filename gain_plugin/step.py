@@ -1,7 +1,7 @@
 """One training step, as the terms of a loss see it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import torch
@@ -38,8 +38,6 @@ class Step:
     """(P', K) scores, by the scorer, of images (P', C, H, W) made of those at the places (P',)."""
     scored: int = 0
     """How many images the scorer was shown."""
-    health: dict[str, Tensor] = field(default_factory=dict)
-    """What is worth a look while training, detached."""
 
     @cached_property
     def maps(self) -> Tensor:
