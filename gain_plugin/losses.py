@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gain_plugin.attention import normalize_maps
+from gain_plugin.health import score_health
 from gain_plugin.step import Step
 
 MINING = ('logit', 'probability', 'bce', 'softmax', 'softmax_ce')
@@ -50,6 +51,10 @@ class GAINLoss(nn.Module):
             pairs = step.pairs[step.drawn]
             erased_scores = step.erase_and_score(normalize_maps(step.maps[step.drawn]), pairs)
             losses['loss_am'] = alpha * mining_loss(erased_scores, step.labels, pairs, self.mining)
+            step.health['alpha'] = torch.tensor(alpha)
+            if len(pairs):
+                scores = step.scores.detach(), erased_scores.detach()
+                step.health.update(score_health(*scores, pairs, softmax=self.mining.startswith('softmax')))
         if step.masks is not None and self.ext_weight:
             maps = normalize_maps(step.maps, through_peak=True)
             extra = extra_loss(maps, step.masks, step.pairs, len(step.labels), self.ext_form)

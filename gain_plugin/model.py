@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
-from gain_plugin.attention import blur, check_labels, erase, soft_mask
+from gain_plugin.attention import blur, check_labels, erase, normalize_maps, soft_mask
 from gain_plugin.cam import CAM
+from gain_plugin.health import map_health
 from gain_plugin.hosts import refuse_checkpointing, refuse_compiled, refuse_first_order, warn_of_cut
 from gain_plugin.losses import GAINLoss
 from gain_plugin.masks import check_masks
@@ -34,6 +35,12 @@ class GAIN(CAM):
     Batch norm treats both streams alike: with ``'shared'`` and ``'detached'`` the erased images are normalised as the
     classifier's mode says, in training by their own statistics, on copies of the buffers, so that erased images never
     enter the running statistics. ``'frozen'`` and ``'ema'`` run in eval mode.
+
+    ``health`` has numbers of the last call for a log: tensors without a graph, on the device, one value each. As means
+    over the pairs: ``coverage``, the share of the image under the soft masks; ``dead_maps``, the share of maps that
+    show nothing; ``score_before`` and ``score_after``, how probable the class is to the classifier in the image and to
+    the scorer in what is left of it (a sigmoid, a softmax with the forms of that name). ``alpha`` is the weight with
+    its ramp. What a call does not make is not there: scores where alpha is 0, anything but alpha without a label.
 
     Args:
         classifier: the model, one score a class. Its parameters and state-dict keys stay as they are.
@@ -110,6 +117,7 @@ class GAIN(CAM):
         self.second_order = second_order
         self._differentiated_twice = False  # tried in the first step
         self.generator = torch.Generator().manual_seed(torch.initial_seed())
+        self.health: dict[str, Tensor] = {}
 
     def forward(
         self,
@@ -191,8 +199,13 @@ class GAIN(CAM):
         )
 
     def losses(self, step: Step) -> dict[str, Tensor]:
-        """The weighted terms of a step, by name."""
-        return {name: value for term in self.terms for name, value in term(step).items()}
+        """The weighted terms of a step, by name; fills ``health``."""
+        losses = {name: value for term in self.terms for name, value in term(step).items()}
+        if 'maps' in vars(step) and len(step.pairs):  # made by a term
+            maps = step.maps.detach()
+            step.health.update(map_health(maps, self._mask(normalize_maps(maps))))
+        self.health = step.health
+        return losses
 
     def start(self) -> None:
         """Guidance begins now: a frozen scorer becomes a copy of the classifier as it is, an average begins anew."""
@@ -215,8 +228,11 @@ class GAIN(CAM):
 
     def _erase(self, images: Tensor, maps: Tensor, image: Tensor) -> Tensor:
         fill = None if self.fill is None else self.fill(images)[image]
-        mask = maps if self.omega is None else soft_mask(maps, self.sigma, self.omega)
-        return erase(images[image], mask, fill)
+        return erase(images[image], self._mask(maps), fill)
+
+    def _mask(self, maps: Tensor) -> Tensor:
+        """Soft masks of maps in 0..1, both (P, h, w)."""
+        return maps if self.omega is None else soft_mask(maps, self.sigma, self.omega)
 
     def _draw(self, labels: Tensor) -> Tensor:
         """Keep one positive label an image, each with the same chance; (N, K) bool in and out."""

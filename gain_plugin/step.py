@@ -1,7 +1,7 @@
 """One training step, as the terms of a loss see it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
@@ -38,6 +38,8 @@ class Step:
     """(P', K) scores, by the scorer, of images (P', C, H, W) made of those at the places (P',)."""
     scored: int = 0
     """How many images the scorer was shown."""
+    health: dict[str, Tensor] = field(default_factory=dict)
+    """Numbers for the log, detached, by names without ``loss``, which mmengine would add up; see ``GAIN.health``."""
 
     @cached_property
     def maps(self) -> Tensor:

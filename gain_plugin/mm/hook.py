@@ -29,7 +29,8 @@ class GAINHook(Hook):
 
     Without arguments it does what worked on photos (docs/evidence.md): the first two thirds of the run are plain; then
     a frozen copy of the host scores the images, one drawn class of each erased, and alpha grows over a third of what
-    is left. The log says so once.
+    is left. The log says so once. Beside the losses it has what ``GAIN.health`` says of each guided step, as
+    ``gain/coverage`` (docs/health.md).
 
     The host's own pass is recorded by PyTorch forward hooks, there from ``before_train`` to ``after_train``. The host's
     config, state-dict keys and behaviour in other modes stay as they are. What a scorer has to keep goes into the
@@ -182,7 +183,7 @@ class GAINHook(Hook):
         step = self.gain.step(images, labels, features, scores, masks, strength=self._strength)
         losses = self.gain.losses(step)
         self._seen, self._shown = self._seen + len(images), self._shown + step.scored
-        return {**output, **losses}
+        return {**output, **losses, **{f'gain/{name}': value for name, value in self.gain.health.items()}}
 
 
 def _end_broken_off(host: nn.Module) -> None:

@@ -165,6 +165,20 @@ def test_masks_add_loss_ext(network, tmp_path):
     assert all(outputs['loss_ext'] > 0 for outputs in losses.seen)
 
 
+def test_health_is_logged_beside_the_losses_and_not_added_to_them(network, tmp_path):
+    losses = Losses()
+    hook = GAINHook(loss={'alpha': 0.9}, gain=LAYERS, warmup=1, ramp=2)
+    guided = runner(network, tmp_path, hooks=[hook, losses])
+    guided.train()
+    assert not any(name.startswith('gain/') for name in losses.seen[0])
+    names = {f'gain/{name}' for name in ('alpha', 'coverage', 'dead_maps', 'score_after', 'score_before')}
+    for outputs in losses.seen[1:]:
+        assert names == {name for name in outputs if name.startswith('gain/')}
+        torch.testing.assert_close(outputs['loss'], outputs['loss_cls'] + outputs['loss_am'])
+    alphas, _ = guided.message_hub.get_scalar('train/gain/alpha').data
+    assert alphas.tolist() == pytest.approx([0.3, 0.6, 0.9])
+
+
 def test_gradients_accumulate(tiny, tmp_path):
     """Two halves and one step equal the whole batch, for a network without batch norm."""
     results = []
