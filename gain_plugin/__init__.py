@@ -7,8 +7,9 @@ from gain_plugin.localization import box_hits, energy_inside, pixel_average_prec
 from gain_plugin.losses import GAINLoss, extra_loss, mining_loss
 from gain_plugin.masks import pair_masks
 from gain_plugin.model import GAIN
+from gain_plugin.pseudo_labels import labels_from_cues, seed_cues
 from gain_plugin.scorers import EMA, Detached, Frozen, Scorer, Shared
-from gain_plugin.seeds import multi_scale_maps, seed_confusion, seed_cues, seed_scores
+from gain_plugin.seeds import multi_scale_maps, seed_confusion, seed_scores, seed_summary
 from gain_plugin.step import Step
 
 __version__ = '0.1.0'
@@ -30,6 +31,7 @@ __all__ = [
     'erase',
     'extra_loss',
     'find_layers',
+    'labels_from_cues',
     'mining_loss',
     'multi_scale_maps',
     'normalize_maps',
@@ -40,5 +42,6 @@ __all__ = [
     'seed_confusion',
     'seed_cues',
     'seed_scores',
+    'seed_summary',
     'soft_mask',
 ]

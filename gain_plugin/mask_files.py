@@ -7,8 +7,7 @@ import numpy as np
 from PIL import Image
 
 from gain_plugin.images import open_picture
-from gain_plugin.label_files import voc_palette
-from gain_plugin.masks import UNKNOWN, is_background
+from gain_plugin.masks import UNKNOWN, is_background, voc_palette
 
 Pixel = int | Sequence[int]
 """A number, or red, green and blue in 0..255."""

@@ -1,12 +1,20 @@
-"""Values of masks: 0 background, c + 1 for class c, 255 unknown."""
+"""Masks: 0 background, c + 1 for class c, 255 unknown, in the colours of VOC."""
 
 import re
 
+import numpy as np
 import torch
 from torch import Tensor
 
 UNKNOWN = 255
 """The value of pixels that say nothing."""
+
+
+def voc_palette() -> list[int]:
+    """The 256 colours of PASCAL VOC: the bits of a number, by turns to red, green and blue, highest first."""
+    numbers = np.arange(256)[:, None]
+    bits = [((numbers >> (3 * step + np.arange(3))) & 1) << (7 - step) for step in range(8)]
+    return np.bitwise_or.reduce(bits).ravel().tolist()
 
 
 def is_background(name: str) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gain_plugin.crf import smooth
+from gain_plugin.pseudo_labels.crf import smooth
 
 FLOOR = 1e-4
 """Probabilities are kept above this, as in the authors' code."""

@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 SCALES = (1.0, 0.5, 1.5, 2.0)
-UNDECIDED = 255
+THRESHOLDS = torch.arange(100) / 100
+"""Background scores that are tried: 0, 0.01, ... 0.99."""
 
 
 class SeedScores(NamedTuple):
@@ -107,54 +108,29 @@ def seed_scores(confusion: Tensor) -> SeedScores:
     )
 
 
-def seed_cues(
-    maps: Tensor,
-    *,
-    foreground: float = 0.3,
-    background: float = 0.05,
-    saliency: Tensor | None = None,
-    saliency_threshold: float = 0.06,
-) -> tuple[Tensor, Tensor]:
-    """What an image surely shows, and what it may show: its classes by number, background elsewhere.
-
-    Sure is where the largest map exceeds ``foreground`` (IRN: 0.3; SEC, Kolesnikov and Lampert, ECCV 2016: 0.2). What
-    may be there is the class of the largest map wherever that exceeds ``background`` (IRN: 0.05) or, with a saliency
-    map, wherever the saliency exceeds its threshold (0.06, as Huang et al., CVPR 2018).
+def seed_summary(confusion: Tensor, thresholds: Tensor, classes: Sequence[str]) -> dict[str, float]:
+    """The figures that papers report: scores in per cent at the threshold with the best mIoU.
 
     Args:
-        maps: (n, H, W) in 0..1 of the image's n classes, at least one.
-        foreground: in 0..1.
-        background: in 0..1, at most ``foreground``.
-        saliency: (H, W) in 0..1, used instead of ``background``.
-        saliency_threshold: in 0..1.
+        confusion: (T, K + 1, K + 1) ``seed_confusion`` counts, summed over images.
+        thresholds: (T,) those of ``seed_confusion``.
+        classes: K names.
 
     Returns:
-        sure (H, W) and possible (H, W), int64: 0 background, i + 1 for map i.
+        ``seed_mIoU``, ``seed_threshold`` (0..1), ``seed_precision`` and ``seed_recall``, means over the classes without
+        background, and ``seed_IoU_<class>``, with ``background``.
 
     """
-    if saliency is not None and saliency.shape != maps.shape[1:]:
-        raise ValueError(f'maps {tuple(maps.shape[1:])} and saliency {tuple(saliency.shape)} differ in size')
-    peak, best = maps.max(0)
-    shown = peak > background if saliency is None else saliency > saliency_threshold
-    sure = torch.where(peak > foreground, best + 1, 0)
-    return sure, torch.where(shown | (sure > 0), best + 1, 0)
-
-
-def pseudo_labels(sure: Tensor, possible: Tensor, classes: Tensor) -> Tensor:
-    """Decide what is sure, and background where nothing is possible (IRN).
-
-    Args:
-        sure: (H, W) int64 of ``seed_cues``, refined or not.
-        possible: (H, W) int64, as ``sure``.
-        classes: (n,) which classes the numbers 1 to n are, 0 to K - 1.
-
-    Returns:
-        (H, W) uint8: 0 background, c + 1 for class c, 255 undecided.
-
-    """
-    values = torch.cat([classes.new_zeros(1), classes + 1])
-    undecided = (sure == 0) & (possible > 0)
-    return torch.where(undecided, UNDECIDED, values[sure]).to(torch.uint8)
+    scores = seed_scores(confusion)
+    best = int(scores.miou.argmax())
+    iou = dict(zip(('background', *classes), (100 * scores.iou[best]).tolist(), strict=True))
+    return {
+        'seed_mIoU': 100 * float(scores.miou[best]),
+        'seed_threshold': float(thresholds[best]),
+        'seed_precision': 100 * float(scores.precision[best]),
+        'seed_recall': 100 * float(scores.recall[best]),
+        **{f'seed_IoU_{name}': value for name, value in iou.items()},
+    }
 
 
 def _resize(images: Tensor, size: Sequence[int]) -> Tensor:

@@ -1,8 +1,7 @@
 import pytest
 import torch
 
-from gain_plugin import multi_scale_maps, seed_confusion, seed_scores
-from gain_plugin.seeds import pseudo_labels, seed_cues
+from gain_plugin import multi_scale_maps, seed_confusion, seed_scores, seed_summary
 
 THRESHOLDS = torch.arange(10) / 10
 
@@ -66,25 +65,18 @@ def test_sizes_must_agree():
         seed_confusion(torch.rand(1, 4, 4), torch.tensor([0]), torch.zeros(4, 5), THRESHOLDS, 2)
 
 
-MAPS = torch.tensor([[[0.9, 0.2, 0.0, 0.30]], [[0.1, 0.4, 0.05, 0.25]]])
-CLASSES = torch.tensor([3, 7])
-
-
-@pytest.mark.parametrize(
-    ('settings', 'sure', 'possible', 'labels'),
-    [
-        ({}, [1, 2, 0, 0], [1, 2, 0, 1], [4, 8, 0, 255]),
-        ({'foreground': 0.2}, [1, 2, 0, 1], [1, 2, 0, 1], [4, 8, 0, 4]),
-        ({'background': 0.3}, [1, 2, 0, 0], [1, 2, 0, 0], [4, 8, 0, 0]),
-        ({'saliency': torch.tensor([[0.0, 1.0, 0.1, 0.06]])}, [1, 2, 0, 0], [1, 2, 2, 0], [4, 8, 255, 0]),
-    ],
-)
-def test_cues_and_labels_by_hand(settings, sure, possible, labels):
-    cues = seed_cues(MAPS, **settings)
-    assert [cue.tolist() for cue in cues] == [[sure], [possible]]
-    assert pseudo_labels(*cues, CLASSES).tolist() == [labels]
-
-
-def test_saliency_of_another_size():
-    with pytest.raises(ValueError, match=r'maps \(1, 4\) and saliency \(4, 1\) differ'):
-        seed_cues(MAPS, saliency=torch.zeros(4, 1))
+def test_the_summary_is_taken_at_the_best_threshold():
+    """Of a class and background, 4 pixels: at the second threshold all is right, at the first one pixel is not."""
+    confusion = torch.tensor([[[1, 1], [0, 2]], [[2, 0], [0, 2]]])
+    summary = seed_summary(confusion, torch.tensor([0.1, 0.2]), ['cat'])
+    assert summary == {
+        'seed_mIoU': 100,
+        'seed_threshold': pytest.approx(0.2),
+        'seed_precision': 100,
+        'seed_recall': 100,
+        'seed_IoU_background': 100,
+        'seed_IoU_cat': 100,
+    }
+    first = seed_summary(confusion[:1], torch.tensor([0.1]), ['cat'])
+    assert first['seed_mIoU'] == pytest.approx(100 * (1 / 2 + 2 / 3) / 2)
+    assert first['seed_precision'] == pytest.approx(200 / 3)

@@ -16,7 +16,8 @@ from pathlib import Path, PurePosixPath
 
 from PIL import Image
 
-from gain_plugin.label_files import voc_palette, write_whole
+from gain_plugin.files import write_atomically
+from gain_plugin.masks import voc_palette
 from gain_plugin.readers import Annotations, Photo, draw_mask, read_coco
 from gain_plugin.readers.voc import read_xml
 
@@ -43,7 +44,7 @@ def write_coco_masks(content: Annotations, folder: Path) -> None:
         picture.putpalette(voc_palette())
         path = folder / f'{_stem(photo)}.png'
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, lambda file, picture=picture: picture.save(file, 'PNG'))
+        write_atomically(path, lambda file, picture=picture: picture.save(file, 'PNG'))
 
 
 def write_labels(labels: dict[str, list[str]], path: Path) -> None:

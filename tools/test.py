@@ -8,7 +8,7 @@ from mmengine.config import Config, DictAction
 from mmengine.registry import DATASETS
 from mmengine.runner import Runner
 
-from gain_plugin.mm.label_checks import load_fitting
+from gain_plugin.mm.checkpoints import load_fitting
 
 
 def parse_args() -> argparse.Namespace:

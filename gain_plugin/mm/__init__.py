@@ -1,6 +1,5 @@
 """The mmengine road: importing this registers all that a config can name, but for ``gain_plugin.mm.sec``."""
 
-from gain_plugin.label_worker import LabelRule
 from gain_plugin.mm.attention_hook import AttentionHook
 from gain_plugin.mm.balanced import BalancedConcat
 from gain_plugin.mm.checkpoints import WholeCheckpointHook
@@ -8,7 +7,6 @@ from gain_plugin.mm.classifier import MultiLabelClassifier, tf_efficientnet_lite
 from gain_plugin.mm.crf_hook import CRFHook
 from gain_plugin.mm.dataset import VOCTagsDataset
 from gain_plugin.mm.hook import GAINHook
-from gain_plugin.mm.label_report import LabelReport
 from gain_plugin.mm.large_fov import VGG16LargeFOV
 from gain_plugin.mm.localization import Localization
 from gain_plugin.mm.map_pictures import MapPictures
@@ -18,6 +16,8 @@ from gain_plugin.mm.sampler import MaskedSampler
 from gain_plugin.mm.synthetic import SyntheticDataset
 from gain_plugin.mm.tags import TagLoss, TagsAsMask
 from gain_plugin.mm.transforms import FillBoxes, SpuriousCue
+from gain_plugin.pseudo_labels import LabelRule
+from gain_plugin.pseudo_labels.report import LabelReport
 
 __all__ = [
     'AttentionHook',

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
+from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
 from gain_plugin.affinity import Affinity
@@ -48,7 +49,7 @@ class AttentionHook(Hook):
         scores: Callable[[Any], Tensor] | None = None,
         affinity: dict[str, Any] | None = None,
     ) -> None:
-        self._num_classes = num_classes
+        self.num_classes = num_classes
         self._scales = tuple(scales)
         self._flip = flip
         self._affinity = Affinity(**affinity) if affinity else None
@@ -58,7 +59,7 @@ class AttentionHook(Hook):
     def before_val(self, runner: Runner) -> None:
         """Begin to listen."""
         host = host_of(runner)
-        self._cam = CAM(host, **reading_options(host, self._options))
+        self._cam = self.attach(host)
         self._handle = host.register_forward_hook(self._attend, with_kwargs=True)
 
     def after_val(self, runner: Runner) -> None:
@@ -69,18 +70,39 @@ class AttentionHook(Hook):
     before_test = before_val
     after_test = after_val
 
+    def attach(self, host: nn.Module) -> CAM:
+        """What reads the maps of a host."""
+        return CAM(host, **reading_options(host, self._options))
+
+    def maps(self, cam: CAM, images: Tensor, samples: Sequence[BaseDataElement]) -> list[Tensor]:
+        """Maps (n, H, W) of each of N samples, for its labels.
+
+        Args:
+            cam: of ``attach``.
+            images: (N, 3, H, W), as the host's preprocessor gives them.
+            samples: N, with ``gt_label``, ``img_shape`` and ``ori_shape``.
+
+        """
+        labels = multi_hot(samples, self.num_classes)
+        attend = partial(cam.attention, normalize=False)
+        maps = multi_scale_maps(attend, images, labels, scales=self._scales, flip=self._flip)
+        if self._affinity:
+            maps = self._affinity.spread(cam.classifier, maps, images, labels, {'mode': 'tensor'})
+        return [
+            _at_original_size(own, sample)
+            for own, sample in zip(maps.split(labels.sum(1).tolist()), samples, strict=True)
+        ]
+
     def _attend(self, host: nn.Module, args: tuple, kwargs: dict[str, Any], output: Any) -> None:
         call = bound_arguments(host, args, kwargs)
         if call.get('mode') != 'predict':
             return
-        images, samples = call['inputs'], call['data_samples']
-        labels = multi_hot(samples, self._num_classes)
-        maps = multi_scale_maps(
-            partial(self._cam.attention, normalize=False), images, labels, scales=self._scales, flip=self._flip
-        )
-        if self._affinity:
-            maps = self._affinity.spread(host, maps, images, labels, {'mode': 'tensor'})
-        for sample, own in zip(output, maps.split(labels.sum(1).tolist()), strict=True):
-            height, width = sample.img_shape[:2]
-            own = F.interpolate(own[:, None, :height, :width], sample.ori_shape[:2], mode='bilinear')[:, 0]
+        maps = self.maps(self._cam, call['inputs'], call['data_samples'])
+        for sample, own in zip(output, maps, strict=True):
             sample.set_field(own.cpu(), 'attention_maps')
+
+
+def _at_original_size(maps: Tensor, sample: BaseDataElement) -> Tensor:
+    """Without what the batch was padded with, and brought back to the size before resizing."""
+    height, width = sample.img_shape[:2]
+    return F.interpolate(maps[:, None, :height, :width], sample.ori_shape[:2], mode='bilinear')[:, 0]

@@ -1,17 +1,21 @@
-"""Checkpoints that a kill or a full disk cannot take away."""
+"""Checkpoints that a kill or a full disk cannot take away, and that are loaded only where they fit."""
 
 import os
+import pickle
 import re
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from mmengine.dist import is_main_process, master_only
 from mmengine.fileio import LocalBackend
 from mmengine.hooks import CheckpointHook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
+from mmengine.runner.checkpoint import get_torch_safe_globals
 
-from gain_plugin.label_files import write_whole
+from gain_plugin.files import write_atomically
 
 
 @HOOKS.register_module()
@@ -69,7 +73,7 @@ class WholeCheckpointHook(CheckpointHook):
             os.fsync(file.fileno())
         os.replace(part, self.last_ckpt)
         content = str(self.last_ckpt).encode()
-        write_whole(Path(work_dir, 'last_checkpoint'), lambda file: file.write(content))
+        write_atomically(Path(work_dir, 'last_checkpoint'), lambda file: file.write(content))
 
 
 def newest_whole(work_dir: str | Path) -> Path | None:
@@ -98,3 +102,35 @@ def is_whole(path: Path) -> bool:
             return file.testzip() is None
     except (OSError, zipfile.BadZipFile):
         return False
+
+
+def load_fitting(runner: Runner, checkpoint: str | Path, classes: Sequence[str], trusted: bool = False) -> None:
+    """Load a checkpoint of the same model, trained for the same classes.
+
+    Unless it is ``trusted``, it is refused if reading it would run code of its own.
+    """
+    if not Path(checkpoint).is_file():
+        raise ValueError(f'the checkpoint {checkpoint} is not there')
+    if not trusted:
+        _refuse_code(checkpoint)
+    try:
+        loaded = runner.load_checkpoint(str(checkpoint), strict=True)
+    except RuntimeError as error:
+        raise ValueError(f'the checkpoint {checkpoint} does not fit the model of the config: {error}') from error
+    trained = (loaded.get('meta', {}).get('dataset_meta') or {}).get('classes')
+    if trained is not None and tuple(trained) != tuple(classes):
+        raise ValueError(f'{checkpoint} was trained for the classes {trained}, the config names {classes}')
+
+
+def _refuse_code(checkpoint: str | Path) -> None:
+    """Unpickling in full, as mmengine does with what PyTorch refuses, runs whatever the file says."""
+    try:
+        with torch.serialization.safe_globals(get_torch_safe_globals()):
+            torch.load(checkpoint, map_location='cpu', weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            f'{checkpoint} holds more than weights, and reading it could run code: {error}. If you trust where it '
+            'comes from, use tools/test.py --trust-checkpoint, which reads it all the same'
+        ) from error
+    except (RuntimeError, EOFError) as error:
+        raise ValueError(f'{checkpoint} is empty or cut off: {error}') from error

@@ -9,9 +9,9 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from torch import nn
 
-from gain_plugin.crf import smooth
 from gain_plugin.images import read_image
 from gain_plugin.mm.samples import bound_arguments
+from gain_plugin.pseudo_labels.crf import smooth
 
 
 @HOOKS.register_module()

@@ -8,9 +8,9 @@ from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 from mmengine.registry import DATASETS
 
-from gain_plugin.label_files import voc_palette
 from gain_plugin.mask_agreement import check_agreement
 from gain_plugin.mask_files import Pixel
+from gain_plugin.masks import voc_palette
 from gain_plugin.tagged_photos import VOC_CLASSES, Entry, TaggedPhotos
 
 LEAST_SHARE = 0.5  # of a segmenter's photos that need a mask

@@ -13,7 +13,7 @@ from mmengine.registry import METRICS
 
 from gain_plugin.mm.samples import maps_and_truth, with_masks
 from gain_plugin.pooling import pool_logits
-from gain_plugin.seeds import seed_confusion, seed_scores
+from gain_plugin.seeds import THRESHOLDS, seed_confusion, seed_summary
 
 
 @METRICS.register_module()
@@ -58,26 +58,15 @@ class SeedIoU(BaseMetric):
     Images without a mask are left out; without any, ``seed_mIoU`` is NaN and the log says so.
 
     The field's protocol (IRN, CVPR 2019): maps of the ground-truth classes only, each divided by its maximum, a
-    constant background score, argmax, one confusion matrix over all images. The best threshold is chosen on the images
-    evaluated. Gives ``seed_mIoU``, and at its threshold ``seed_threshold`` (0..1), ``seed_precision`` and
-    ``seed_recall`` (means over the classes without background) and ``seed_IoU_<class>``.
-
-    Args:
-        num_thresholds: T evenly spaced thresholds 0, 1/T, ... below 1 are tried.
-        collect_device: as in mmengine.
-        prefix: as in mmengine.
-
+    constant background score, argmax, one confusion matrix over all images. The best of the thresholds 0, 0.01, ... is
+    chosen on the images evaluated. Gives the figures of ``gain_plugin.seed_summary``.
     """
-
-    def __init__(self, num_thresholds: int = 100, collect_device: str = 'cpu', prefix: str | None = None) -> None:
-        super().__init__(collect_device, prefix)
-        self.thresholds = torch.arange(num_thresholds) / num_thresholds
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Add up the confusion of each sample's ``attention_maps`` (n, H, W) with its ``gt_sem_seg``."""
         classes = len(self.dataset_meta['classes'])
         for sample in with_masks(data_samples):
-            confusion = seed_confusion(*maps_and_truth(sample), self.thresholds, classes)
+            confusion = seed_confusion(*maps_and_truth(sample), THRESHOLDS, classes)
             self.results[:] = [confusion + self.results[0] if self.results else confusion]  # memory does not grow
 
     def compute_metrics(self, results: list) -> dict[str, float]:
@@ -85,13 +74,4 @@ class SeedIoU(BaseMetric):
         if not results:
             print_log('seed_mIoU needs masks, and no sample has one', 'current', logging.WARNING)
             return {'seed_mIoU': math.nan}
-        scores = seed_scores(torch.stack(results).sum(0))
-        best = int(scores.miou.argmax())
-        iou = dict(zip(('background', *self.dataset_meta['classes']), (100 * scores.iou[best]).tolist(), strict=True))
-        return {
-            'seed_mIoU': 100 * float(scores.miou[best]),
-            'seed_threshold': float(self.thresholds[best]),
-            'seed_precision': 100 * float(scores.precision[best]),
-            'seed_recall': 100 * float(scores.recall[best]),
-            **{f'seed_IoU_{name}': value for name, value in iou.items()},
-        }
+        return seed_summary(torch.stack(results).sum(0), THRESHOLDS, self.dataset_meta['classes'])

@@ -1,13 +1,16 @@
 """What the tools share: training that goes on where it was, and settings that do not change under way."""
 
 import json
+import re
+from functools import partial
 from pathlib import Path
+from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from gain_plugin.label_files import write_whole
+from gain_plugin.files import write_atomically
 from gain_plugin.mm.checkpoints import newest_whole
 
 NOT_TRAINING = ('attention', 'logger', 'pictures', 'visualization')  # hooks that leave the weights alone
@@ -48,7 +51,7 @@ def keep_same(path: Path, settings: dict[str, Any]) -> None:
     text = json.dumps(settings, indent=1, default=_plain)
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, lambda file: file.write(text.encode()))
+        write_atomically(path, lambda file: file.write(text.encode()))
     before, now = _leaves(json.loads(path.read_text())), _leaves(json.loads(text))
     differ = [name for name in {**before, **now} if before.get(name) != now.get(name)]
     if differ:
@@ -61,7 +64,7 @@ def keep_same(path: Path, settings: dict[str, Any]) -> None:
 def write_json(path: Path, content: Any) -> None:
     """Write a file of results, which is never there in part."""
     text = json.dumps(content, indent=1) + '\n'
-    write_whole(path, lambda file: file.write(text.encode()))
+    write_atomically(path, lambda file: file.write(text.encode()))
 
 
 def _leaves(value: Any, name: str = '') -> dict[str, Any]:
@@ -72,4 +75,11 @@ def _leaves(value: Any, name: str = '') -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    return value.to_dict() if hasattr(value, 'to_dict') else str(value)
+    """What JSON has no form for: by name, and alike in every run."""
+    if hasattr(value, 'to_dict'):
+        return value.to_dict()
+    if isinstance(value, partial):
+        return [value.func, value.args, value.keywords]
+    if isinstance(value, type | FunctionType | BuiltinFunctionType | MethodType):
+        return f'{value.__module__}.{value.__qualname__}'
+    return re.sub(' at 0x[0-9a-f]+', '', repr(value))

@@ -8,6 +8,8 @@ import torch
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
+from gain_plugin.masks import UNKNOWN
+
 
 def multi_hot(samples: Sequence[BaseDataElement], num_classes: int, ignored: Collection[int] | None = None) -> Tensor:
     """(N, K) bool on the CPU from each sample's ``gt_label``, the indices (n,) of its image-level labels.
@@ -50,7 +52,7 @@ def masks_of(samples: Sequence[BaseDataElement], size: Sequence[int]) -> Tensor 
     masks = [sample.gt_sem_seg.data for sample in samples if 'gt_sem_seg' in sample]
     if not masks:
         return None
-    unknown = masks[0].new_full((1, *size), 255)
+    unknown = masks[0].new_full((1, *size), UNKNOWN)
     return torch.cat([sample.gt_sem_seg.data if 'gt_sem_seg' in sample else unknown for sample in samples])
 
 

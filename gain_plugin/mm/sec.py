@@ -8,6 +8,7 @@ from mmengine.structures import BaseDataElement
 from mmseg.models import EncoderDecoder
 from torch import Tensor
 
+from gain_plugin.masks import UNKNOWN
 from gain_plugin.mm.samples import masks_of, multi_hot
 from gain_plugin.sec import CRFSmooth, constrain_loss, expansion_loss, floored_softmax, seeding_loss
 
@@ -30,7 +31,7 @@ class SEC(EncoderDecoder):
         masks = masks_of(data_samples, inputs.shape[-2:])
         if masks is None:
             raise ValueError('samples have no gt_sem_seg: SEC needs seeds, as tools/make_pseudo_labels.py makes them')
-        wrong = masks[(masks >= self.num_classes) & (masks != 255)]
+        wrong = masks[(masks >= self.num_classes) & (masks != UNKNOWN)]
         if len(wrong):
             raise ValueError(f'seeds of class {int(wrong[0])}, but the head has num_classes={self.num_classes}')
         seeds = F.interpolate(masks[:, None].float(), size, mode='nearest-exact')[:, 0].long()

@@ -4,7 +4,7 @@ from typing import Any
 
 from torch import nn
 
-from gain_plugin.masks import is_background
+from gain_plugin.masks import UNKNOWN, is_background
 
 
 def is_segmentor(host: nn.Module) -> bool:
@@ -44,6 +44,6 @@ def ignored_values(segmentor: nn.Module, dataset: object) -> set[int]:
     """
     head: Any = segmentor.decode_head
     heads: Any = head if isinstance(head, nn.ModuleList) else [head]
-    values = {255, *(head.ignore_index for head in heads)}
+    values = {UNKNOWN, *(head.ignore_index for head in heads)}
     classes = getattr(dataset, 'metainfo', {}).get('classes') or ('',)
     return values | {0} if is_background(classes[0]) else values

@@ -1,4 +1,4 @@
-"""The thresholds of pseudo labels, chosen on a few masks: the same way for every classifier.
+"""The rule of pseudo labels, and its thresholds chosen on a few masks: the same way for every classifier.
 
 A map becomes labels by two thresholds: what exceeds ``foreground`` is its class, what does not exceed ``background`` is
 background, what lies between is undecided (IRN, Ahn et al., CVPR 2019). The best pair differs from method to method by
@@ -13,6 +13,31 @@ from torch import Tensor
 from gain_plugin.seeds import seed_scores
 
 WITHIN = 0.02  # of the best mIoU, for the width of its plateau
+
+
+class LabelRule(NamedTuple):
+    """How maps become labels; the thresholds are those of ``seed_cues``."""
+
+    foreground: float = 0.3
+    background: float = 0.05
+    saliency: str | None = None
+    """Folder of <id>.png, grey, 255 for the most salient; replaces ``background``."""
+    saliency_threshold: float = 0.06
+    refine: str | None = None
+    """``'pamr'`` draws the maps to the edges of the image, before the thresholds; ``'crf'`` the labels, behind them."""
+    otsu: bool = False
+    """Each image has a threshold of its own, ``otsu_threshold``, in place of ``foreground`` and ``background``."""
+
+    def check(self) -> None:
+        """Refuse thresholds that contradict each other."""
+        if self.refine not in (None, 'pamr', 'crf'):
+            raise ValueError(f"refine must be None, 'pamr' or 'crf', got {self.refine!r}")
+        if not 0 <= self.background <= self.foreground <= 1:
+            raise ValueError(
+                f'thresholds must be 0 <= background <= foreground <= 1, got {self.background} and {self.foreground}'
+            )
+        if not 0 <= self.saliency_threshold <= 1:
+            raise ValueError(f'the saliency threshold must be in 0..1, got {self.saliency_threshold}')
 
 
 class Calibration(NamedTuple):

@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 
 from PIL import Image
 
-from gain_plugin.label_files import voc_palette, write_whole
-from gain_plugin.masks import UNKNOWN
+from gain_plugin.files import write_atomically
+from gain_plugin.masks import UNKNOWN, voc_palette
 from gain_plugin.readers.annotations import Annotations, Photo
 from gain_plugin.readers.draw import draw_mask
 from gain_plugin.readers.files import photo_size, read_text
@@ -131,7 +131,7 @@ def _write_mask(
     path.parent.mkdir(parents=True, exist_ok=True)
     picture = Image.fromarray(mask)
     picture.putpalette(voc_palette())
-    write_whole(path, lambda file: picture.save(file, 'PNG'))
+    write_atomically(path, lambda file: picture.save(file, 'PNG'))
     return True
 
 

@@ -18,20 +18,20 @@ def samples():
 
 
 def test_seed_iou_is_that_of_the_plain_functions():
-    metric = SeedIoU(num_thresholds=20)
+    metric = SeedIoU()
     metric.dataset_meta = META
     total = 0
     for sample in samples():
         metric.process(None, [sample])
         label = torch.tensor(sample['gt_label'], dtype=torch.long)
         truth = sample['gt_sem_seg']['data'][0]
-        total = total + seed_confusion(sample['attention_maps'], label, truth, torch.arange(20) / 20, 2)
+        total = total + seed_confusion(sample['attention_maps'], label, truth, torch.arange(100) / 100, 2)
     assert len(metric.results) == 1  # memory does not grow with the images
     result = metric.evaluate(4)
     scores = seed_scores(total)
     best = scores.miou.argmax()
     assert result['seed_mIoU'] == pytest.approx(100 * scores.miou[best])
-    assert result['seed_threshold'] == pytest.approx(best / 20)
+    assert result['seed_threshold'] == pytest.approx(best / 100)
     assert result['seed_IoU_dog'] == pytest.approx(100 * scores.iou[best, 2])
 
 

@@ -1,3 +1,4 @@
+import copy
 import json
 import runpy
 import shutil
@@ -71,16 +72,17 @@ def files(folder):
 
 def test_one_file_for_each_tagged_image(cfg, checkpoint, voc):
     report = make_pseudo_labels(cfg, checkpoint, voc / 'out', LabelRule(0.5, 0.2), workers=0)
-    assert (report.made, report.found, report.untagged) == (3, 0, 1)
+    assert (report.made, report.found, report.untagged) == (4, 0, 1)
     assert list(report.failed) == ['broken'] and 'broken.jpg' in report.failed['broken']
     labels = {path.stem: np.asarray(Image.open(path)) for path in (voc / 'out').glob('*.png')}
     assert {name: set(np.unique(label)) for name, label in labels.items()} == {
         'a': {0, 1, 255},
         'b': {0, 1, 2, 255},
+        'c': {0},
         'd': {0, 2, 255},
     }
     truth, label = (
-        np.stack([np.asarray(Image.open(folder / f'{name}.png')) for name in 'ab'])
+        np.stack([np.asarray(Image.open(folder / f'{name}.png')) for name in 'abc'])
         for folder in (voc / 'SegmentationClassAug', voc / 'out')
     )
     filled = np.where(label == 255, 0, label)
@@ -92,7 +94,7 @@ def test_one_file_for_each_tagged_image(cfg, checkpoint, voc):
 
 
 def test_a_second_run_makes_what_is_missing_and_the_same(cfg, checkpoint, voc):
-    """As after a kill: one image without its file, a half-written one, and one whose counts alone were written."""
+    """As after a kill and a copy that was cut off: images without a file, one whose counts alone are there, half a one."""
     (voc / 'JPEGImages' / 'broken.jpg').unlink()
     shutil.copy(voc / 'JPEGImages' / 'd.jpg', voc / 'JPEGImages' / 'broken.jpg')
     out = voc / 'out'
@@ -102,23 +104,68 @@ def test_a_second_run_makes_what_is_missing_and_the_same(cfg, checkpoint, voc):
     (out / 'counts' / 'a.npz').unlink()
     (out / '.b.png.part').write_bytes((out / 'b.png').read_bytes()[:30])
     (out / 'b.png').unlink()
+    (out / 'c.png').write_bytes((out / 'c.png').read_bytes()[:30])
     again = make_pseudo_labels(cfg, checkpoint, out, workers=0)
-    assert (whole.made, again.made, again.found) == (4, 2, 2)
+    assert (whole.made, again.made, again.found) == (5, 3, 2)
     assert files(out) == before and not list(out.glob('.*'))
     assert again.metrics == whole.metrics
 
 
 def test_other_settings_are_refused(cfg, checkpoint, voc):
     make_pseudo_labels(cfg, checkpoint, voc / 'out', workers=0)
-    with pytest.raises(ValueError, match=r'labels of other settings \(foreground, see settings.json\)'):
+    with pytest.raises(ValueError, match=r'made with other settings \(foreground 0.3 -> 0.4\)'):
         make_pseudo_labels(cfg, checkpoint, voc / 'out', LabelRule(foreground=0.4), workers=0)
     cfg.default_hooks.attention.flip = False
-    with pytest.raises(ValueError, match=r'other settings \(attention,'):
+    with pytest.raises(ValueError, match=r'other settings \(attention.flip True -> False\)'):
         make_pseudo_labels(cfg, checkpoint, voc / 'out', workers=0)
     cfg.default_hooks.attention.flip = True
     save(checkpoint)
-    with pytest.raises(ValueError, match=r'other settings \(checkpoint,'):
+    with pytest.raises(ValueError, match=r'other settings \(checkpoint '):
         make_pseudo_labels(cfg, checkpoint, voc / 'out', workers=0)
+
+
+def test_labels_of_unknown_settings_are_refused(cfg, checkpoint, voc):
+    make_pseudo_labels(cfg, checkpoint, voc / 'out', workers=0)
+    (voc / 'out' / 'settings.json').unlink()
+    with pytest.raises(ValueError, match=r'a.png is there, but no settings.json that says how it was made'):
+        make_pseudo_labels(cfg, checkpoint, voc / 'out', LabelRule(0.5), workers=0)
+
+
+def test_files_lie_in_the_folders_of_their_ids(cfg, checkpoint, voc):
+    for folder, suffix in (('JPEGImages', 'jpg'), ('SegmentationClassAug', 'png')):
+        (voc / folder / 'sub').mkdir()
+        shutil.copy(voc / folder / f'b.{suffix}', voc / folder / 'sub' / f'a.{suffix}')
+    (voc / 'list.txt').write_text('a\nsub/a\n')
+    (voc / 'tags.csv').write_text('id,labels\na,cat\nsub/a,dog\n')
+    cfg.test_dataloader.dataset.masks = 'all'
+    report = make_pseudo_labels(cfg, checkpoint, voc / 'out', workers=0)
+    assert {1} < set(np.unique(np.asarray(Image.open(voc / 'out/a.png'))))
+    assert {2} < set(np.unique(np.asarray(Image.open(voc / 'out/sub/a.png'))))
+    assert report.made == 2 and report.metrics
+    assert make_pseudo_labels(cfg, checkpoint, voc / 'out', workers=0).metrics == report.metrics
+
+
+def test_a_function_in_the_config_is_the_same_in_the_next_run(cfg, checkpoint, voc):
+    """Its text has an address; another function is another setting."""
+    cfg.test_dataloader.dataset.pipeline.insert(0, dict)
+    make_pseudo_labels(cfg, checkpoint, voc / 'out', workers=0)
+    assert make_pseudo_labels(cfg, checkpoint, voc / 'out', workers=0).found == 4
+    cfg.test_dataloader.dataset.pipeline[0] = copy.copy
+    with pytest.raises(ValueError, match=r'pipeline.0 builtins.dict -> copy.copy'):
+        make_pseudo_labels(cfg, checkpoint, voc / 'out', workers=0)
+
+
+def test_photos_of_two_folders(cfg, checkpoint, voc):
+    """Two data sets joined, of which one is in the other: each photo has one file."""
+    whole = cfg.test_dataloader.dataset
+    cfg.test_dataloader.dataset = {
+        'type': 'ConcatDataset',
+        'datasets': [{**whole, 'ann_file': 'masked.txt'}, {**whole, 'ann_file': 'few.txt'}],
+    }
+    (voc / 'few.txt').write_text('a\nd\n')
+    report = make_pseudo_labels(cfg, checkpoint, voc / 'out', workers=0, calibrate_on='few.txt')
+    assert {path.stem for path in (voc / 'out').glob('*.png')} == {'a', 'b', 'c', 'd'}
+    assert (report.made, report.untagged, list(report.failed)) == (4, 1, ['broken'])
 
 
 def test_wrong_inputs_stop_before_the_first_image(cfg, checkpoint, voc):
@@ -203,6 +250,6 @@ def test_the_tool(cfg, checkpoint, voc, capsys, monkeypatch):
     with pytest.raises(SystemExit, match='1'):
         runpy.run_path('tools/make_pseudo_labels.py', run_name='__main__')
     output = capsys.readouterr().out
-    assert '2 labels made in' in output and 'label_mIoU' in output and 'FAILED broken: ' in output
+    assert '3 labels made in' in output and 'label_mIoU' in output and 'FAILED broken: ' in output
     settings = json.loads((voc / 'out' / 'settings.json').read_text())
     assert (settings['foreground'], settings['refine'], settings['attention']['flip']) == (0.4, 'crf', True)

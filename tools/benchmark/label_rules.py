@@ -13,13 +13,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
+from gain_plugin.mm.label_checks import load_fitting
 from mmengine.config import Config, DictAction
 from mmengine.registry import DATASETS
 from mmengine.runner import Runner
 from torch import Tensor
 
 from gain_plugin.label_worker import LabelRule, Outcome, refine_maps
-from gain_plugin.mm.label_checks import load_fitting
 from gain_plugin.mm.pseudo_labels import THRESHOLDS, attention_settings, read_maps
 from gain_plugin.pseudo_labels.rules import calibrate, otsu_threshold
 from gain_plugin.seeds import seed_confusion, seed_scores
@@ -32,11 +32,10 @@ def count(runner: Runner) -> dict[str | None, tuple[Tensor, Tensor]]:
     """For each refinement the counts (N, T, K + 1, K + 1) of every image, and where its Otsu threshold is (N,)."""
     dataset = DATASETS.build(runner.cfg.test_dataloader.dataset)
     classes = len(dataset.metainfo['classes'])
-    attention = attention_settings(runner.cfg, classes)
     counts: dict = {refine: ([], []) for refine in REFINEMENTS}
-    for sample in read_maps(runner, dataset, range(len(dataset)), attention):
-        if isinstance(sample, Outcome) or sample[-1] is None:
-            raise SystemExit(f'{sample[0]}: {sample[1] if isinstance(sample, Outcome) else "has no mask"}')
+    for sample in read_maps(runner, dataset, range(len(dataset)), attention_hook(runner, classes)):
+        if isinstance(sample, Outcome) or sample.truth is None:
+            raise SystemExit(f'{sample.name}: {sample.problem if isinstance(sample, Outcome) else "has no mask"}')
         _, path, maps, shown, truth = sample
         for refine, (confusions, own) in counts.items():
             refined = refine_maps(torch.from_numpy(maps), path, LabelRule(refine=refine))

@@ -3,8 +3,8 @@ import pytest
 import torch
 from PIL import Image
 
-from gain_plugin.label_worker import LabelRule, LabelTask, Outcome, label_image, run_tasks, write_labels
-from gain_plugin.pseudo_labels.pamr import pamr
+from gain_plugin.pseudo_labels import LabelRule, pamr
+from gain_plugin.pseudo_labels.worker import LabelTask, Outcome, label_image, run_tasks, write_labels
 
 TRUTH = np.array([[1, 2, 0, 255]])
 RULE = LabelRule()
@@ -74,9 +74,19 @@ def test_unknown_refinements_are_refused():
 
 
 def test_what_is_wrong_with_the_disk_is_raised(tmp_path):
+    (tmp_path / 'gone').write_text('a file in the place of the folder')
     broken = task(tmp_path / 'out', truth=None)
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(OSError, match='gone'):
         write_labels(broken._replace(out_dir=tmp_path / 'gone'))
+
+
+def test_an_image_without_a_tag_is_background(tmp_path):
+    untagged = task(tmp_path, name='sub/a')._replace(maps=np.zeros((0, 1, 4), np.float32), classes=np.zeros(0, int))
+    assert write_labels(untagged) == Outcome('sub/a')
+    with Image.open(tmp_path / 'sub/a.png') as image:
+        assert np.asarray(image).tolist() == [[0, 0, 0, 0]]
+    with np.load(tmp_path / 'counts/sub/a.npz') as counts:
+        assert counts['labels'][:, 0].tolist() == counts['seeds'][0, :, 0].tolist() == [1, 1, 1, 0]
 
 
 @pytest.mark.parametrize('workers', [0, 2])

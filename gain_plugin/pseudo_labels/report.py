@@ -8,10 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gain_plugin.label_files import counts_path, label_path
-from gain_plugin.mm.metrics import SeedIoU
+from gain_plugin.pseudo_labels.files import counts_path, label_path
 from gain_plugin.pseudo_labels.rules import Calibration
-from gain_plugin.seeds import seed_scores
+from gain_plugin.seeds import THRESHOLDS, seed_scores, seed_summary
 
 
 class LabelReport(NamedTuple):
@@ -22,11 +21,11 @@ class LabelReport(NamedTuple):
     found: int
     """Images that an earlier run had labelled."""
     untagged: int
-    """Images without a tag, which get no file."""
+    """Of these in the list, images without a tag, which are background all over."""
     failed: dict[str, str]
     """What is wrong with an image, by its name."""
     metrics: dict[str, float]
-    """Per cent, over all labelled images of the list that have a mask: those of ``SeedIoU``, and of the labels
+    """Per cent, over all labelled images of the list that have a mask: those of ``seed_summary``, and of the labels
     ``label_mIoU`` (undecided pixels taken as background, as IRN does), ``label_mIoU_decided`` (without these),
     ``label_decided`` (share of pixels) and ``label_IoU_<class>``. Empty without masks."""
     calibration: Calibration | None = None
@@ -42,9 +41,8 @@ def measure(out: Path, names: Sequence[str], classes: Sequence[str]) -> dict[str
     for name in counted:
         with np.load(counts_path(out, name)) as counts:
             seeds, labels = seeds + counts['seeds'], labels + counts['labels']
-    metric = SeedIoU()
-    metric.dataset_meta = {'classes': tuple(classes)}
-    return {**metric.compute_metrics([torch.from_numpy(seeds)]), **_label_scores(torch.from_numpy(labels), classes)}
+    summary = seed_summary(torch.from_numpy(seeds), THRESHOLDS, classes)
+    return {**summary, **_label_scores(torch.from_numpy(labels), classes)}
 
 
 def _label_scores(counts: Tensor, classes: Sequence[str]) -> dict[str, float]:

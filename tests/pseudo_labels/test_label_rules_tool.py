@@ -10,7 +10,7 @@ THRESHOLDS = torch.arange(100) / 100
 
 @pytest.fixture
 def rate(monkeypatch):
-    monkeypatch.syspath_prepend(Path(__file__).parents[1] / 'tools/benchmark')
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / 'tools/benchmark')
     from label_rules import rate
 
     return rate

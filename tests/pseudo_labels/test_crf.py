@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from gain_plugin.crf import crf_labels
+from gain_plugin.pseudo_labels.crf import crf_labels
 
 pytest.importorskip('pydensecrf')
 

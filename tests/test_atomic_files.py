@@ -1,0 +1,16 @@
+import pytest
+
+from gain_plugin.files import write_atomically
+
+
+def test_a_file_has_its_name_only_when_it_is_complete(tmp_path):
+    def full_disk(file):
+        file.write(b'half')
+        assert not (tmp_path / 'a.png').exists()
+        raise OSError('no space left')
+
+    with pytest.raises(OSError, match='no space left'):
+        write_atomically(tmp_path / 'a.png', full_disk)
+    assert list(tmp_path.iterdir()) == []
+    write_atomically(tmp_path / 'a.png', lambda file: file.write(b'whole'))
+    assert (tmp_path / 'a.png').read_bytes() == b'whole'
