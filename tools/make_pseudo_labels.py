@@ -19,8 +19,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('--out', required=True, help='folder of the labels')
     parser.add_argument('--workers', type=int, default=1, help='processes that refine and write; 0: none')
-    parser.add_argument('--foreground', type=float, default=defaults.foreground, help='map above which it is the class')
-    parser.add_argument('--background', type=float, default=defaults.background, help='map below which it is background')
+    parser.add_argument('--foreground', type=float, default=defaults.foreground, help='above it a map is its class')
+    parser.add_argument('--background', type=float, default=defaults.background, help='below it all is background')
     parser.add_argument('--saliency', help='folder of grey <id>.png; the background is then where these are dark')
     parser.add_argument('--saliency-threshold', type=float, default=defaults.saliency_threshold, help='in 0..1')
     parser.add_argument('--refine', choices=['pamr', 'crf'], help="draw to the edges of the image; crf: IRN's settings")
@@ -33,7 +33,8 @@ def parse_args() -> argparse.Namespace:
 
 def show(report: LabelReport, out: str) -> int:
     """Print the report; 1 if an image failed."""
-    print(f'\n{report.made} labels made in {out}, {report.found} found there; {report.untagged} without tags are background')
+    print(f'\n{report.made} labels made in {out}, {report.found} found there')
+    print(f'{report.untagged} images without tags: background all over')
     if report.calibration:
         chosen = report.calibration
         print(f'chosen thresholds: {chosen.foreground} and {chosen.background}, which decide {chosen.decided:.1%}')

@@ -61,7 +61,8 @@ def read_maps(
     runner: Runner, dataset: Any, positions: Sequence[int], hook: AttentionHook
 ) -> Iterator[MapSample | Outcome]:
     """The photos at the positions with the maps that the hook reads, or what is wrong with one."""
-    host, classes = host_of(runner).eval(), len(dataset.metainfo['classes'])
+    host: Any = host_of(runner).eval()
+    classes = len(dataset.metainfo['classes'])
     cam = hook.attach(host)
     workers = runner.cfg.test_dataloader.get('num_workers', 0)
     for info, packed in DataLoader(_Photos(dataset, positions), None, num_workers=workers, collate_fn=_as_it_is):

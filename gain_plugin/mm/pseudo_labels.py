@@ -24,7 +24,7 @@ from gain_plugin.pseudo_labels.rules import Calibration, LabelRule, calibrate
 from gain_plugin.pseudo_labels.worker import LabelTask, Outcome, refine_maps, run_tasks
 from gain_plugin.seeds import SCALES, THRESHOLDS, seed_confusion
 
-DEFAULT = {'scales': SCALES, 'flip': True}
+DEFAULT: dict[str, Any] = {'scales': SCALES, 'flip': True}
 """How maps are read by a config without an ``AttentionHook``."""
 
 

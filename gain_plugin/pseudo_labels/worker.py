@@ -108,7 +108,8 @@ def label_image(task: LabelTask) -> np.ndarray:
     )
     if rule.refine == 'crf':
         image = read_image(task.img_path)
-        cues = tuple(torch.from_numpy(crf_labels(image, cue.numpy(), len(maps) + 1)) for cue in cues)
+        foreground_cue, background_cue = (crf_labels(image, cue.numpy(), len(maps) + 1) for cue in cues)
+        cues = torch.from_numpy(foreground_cue), torch.from_numpy(background_cue)
     return labels_from_cues(*cues, torch.from_numpy(task.classes)).numpy()
 
 

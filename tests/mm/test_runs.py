@@ -1,4 +1,8 @@
+import math
+from functools import partial
+
 import pytest
+from torch import nn
 
 from gain_plugin.mm.runs import keep_same, write_json
 
@@ -11,6 +15,17 @@ def test_other_settings_are_refused_by_name(tmp_path):
     other = {'optimizer': {'lr': 0.2, 'betas': (0.9, 0.99)}, 'hooks': []}
     with pytest.raises(ValueError, match=r'made with other settings \(optimizer.lr 0.1 -> 0.2\): take another'):
         keep_same(path, other)
+
+
+def test_functions_and_classes_in_settings_are_known_by_name(tmp_path):
+    """Their text has an address, which is another one in each run."""
+    path = tmp_path / 'settings.json'
+    keep_same(path, {'reshape': math.sqrt, 'type': nn.ReLU, 'scores': partial(max, key=len), 'own': lambda: 0})
+    keep_same(path, {'reshape': math.sqrt, 'type': nn.ReLU, 'scores': partial(max, key=len), 'own': lambda: 0})
+    with pytest.raises(ValueError, match=r'\(reshape math.sqrt -> math.exp\)'):
+        keep_same(path, {'reshape': math.exp, 'type': nn.ReLU, 'scores': partial(max, key=len), 'own': lambda: 0})
+    with pytest.raises(ValueError, match=r'scores.2.key builtins.len -> builtins.abs'):
+        keep_same(path, {'reshape': math.sqrt, 'type': nn.ReLU, 'scores': partial(max, key=abs), 'own': lambda: 0})
 
 
 def test_results_stay_when_the_new_ones_cannot_be_written(tmp_path):

@@ -13,16 +13,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
-from gain_plugin.mm.label_checks import load_fitting
 from mmengine.config import Config, DictAction
 from mmengine.registry import DATASETS
 from mmengine.runner import Runner
 from torch import Tensor
 
-from gain_plugin.label_worker import LabelRule, Outcome, refine_maps
-from gain_plugin.mm.pseudo_labels import THRESHOLDS, attention_settings, read_maps
-from gain_plugin.pseudo_labels.rules import calibrate, otsu_threshold
-from gain_plugin.seeds import seed_confusion, seed_scores
+from gain_plugin.mm.checkpoints import load_fitting
+from gain_plugin.mm.label_samples import read_maps
+from gain_plugin.mm.pseudo_labels import attention_hook
+from gain_plugin.pseudo_labels import LabelRule, calibrate, otsu_threshold
+from gain_plugin.pseudo_labels.worker import Outcome, refine_maps
+from gain_plugin.seeds import THRESHOLDS, seed_confusion, seed_scores
 
 REFINEMENTS = (None, 'pamr')
 EVERY, PART = 7, 3
