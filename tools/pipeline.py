@@ -1,4 +1,4 @@
-"""The whole road from tags to a segmenter, for several classifiers: classifier, pseudo labels, segmenter, evaluation.
+"""The whole way from tags to a segmenter, for several classifiers: classifier, pseudo labels, segmenter, evaluation.
 
     python tools/pipeline.py configs/voc_animals/plain.py configs/voc_animals/gain.py \
         --segmenter configs/voc_animals_segmenters/deeplabv3plus_lite0.py --work-dir work_dirs/pipeline
@@ -9,123 +9,23 @@ was interrupted goes on. The work directory gets a folder for each classifier an
 """
 
 import argparse
-import json
-import time
 from pathlib import Path
 
-from mmengine.config import Config, DictAction
-from mmengine.registry import METRICS
-from mmengine.runner import Runner
-from mmseg.evaluation import IoUMetric
+from mmengine.config import DictAction
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from gain_plugin.mm import LabelRule, make_pseudo_labels
-from gain_plugin.mm.runs import keep_same, train, training_settings, write_json
+from gain_plugin.mm.pipeline import STAGES, Labelling, Pipeline
+from gain_plugin.mm.runs import write_json
+from gain_plugin.pseudo_labels import LabelRule
 
-STAGES = ('classifier', 'labels', 'segmenter', 'evaluation')
 COLUMNS = {
     'seed_mIoU': 'seeds',
     'label_mIoU': 'pseudo labels',
     'mIoU': 'segmenter',
     'mIoU_crf': 'with CRF',
 }
-
-
-@METRICS.register_module()
-class ClassIoU(IoUMetric):
-    """mmseg's ``IoUMetric``, which prints the IoU of each class, and gives it as ``IoU_<class>``: NaN if absent."""
-
-    def compute_metrics(self, results: list) -> dict[str, float]:
-        """Called by mmengine."""
-        metrics = super().compute_metrics(results)
-        intersect, union, *_ = (sum(areas) for areas in zip(*results, strict=True))
-        names = (f'IoU_{name}' for name in self.dataset_meta['classes'])
-        return {**metrics, **dict(zip(names, (100 * intersect / union).tolist(), strict=True))}
-
-
-class Road:
-    """One classifier's way to a segmenter, in a folder of its own; each stage is done once."""
-
-    def __init__(self, path: Path, args: argparse.Namespace) -> None:
-        self.classifier = Config.fromfile(path)
-        self.classifier.randomness.seed = args.seed
-        self.segmenter = Config.fromfile(args.segmenter)
-        self.segmenter.randomness.seed = args.seed
-        self.segmenter.merge_from_dict(args.cfg_options)
-        self.rule = LabelRule(args.foreground, args.background, args.saliency, refine=args.refine, otsu=args.otsu)
-        self.calibration = {'calibrate_on': args.calibrate, 'decided': args.decided}
-        self.crf = args.crf
-        self.workers = args.workers
-        self.folder = args.work_dir / path.stem
-        self.segmenter.train_dataloader.dataset.data_prefix.seg_map_path = str((self.folder / 'labels').absolute())
-
-    def run(self) -> dict:
-        """The figures of every stage and its minutes, as ``results.json`` keeps them."""
-        done = self.folder / 'stages.json'
-        keep_same(self.folder / 'settings.json', self.settings())
-        results = json.loads(done.read_text()) if done.exists() else {}
-        for stage in STAGES:
-            if stage in results:
-                continue
-            begin = time.time()
-            figures = getattr(self, f'make_{stage}')()
-            results[stage] = {**figures, 'minutes': (time.time() - begin) / 60}
-            write_json(done, results)
-        return results
-
-    def settings(self) -> dict:
-        """All that the figures depend on."""
-        return {
-            'classifier': training_settings(self.classifier),
-            'attention': self.classifier.default_hooks.get('attention'),
-            'labels': {**self.rule._asdict(), **self.calibration},
-            'segmenter': training_settings(self.segmenter),
-            'test': self.segmenter.test_dataloader,
-            'crf': self.crf,
-        }
-
-    def make_classifier(self) -> dict:
-        """Train the classifier."""
-        train(self.classifier, self.folder / 'classifier')
-        return {}
-
-    def make_labels(self) -> dict:
-        """Label the photos that it was trained on; their masks, where there are some, only measure the labels."""
-        data = self.classifier.train_dataloader.dataset
-        data = data.datasets[0] if 'datasets' in data else data
-        self.classifier.test_dataloader.dataset.update(ann_file=data.ann_file, masks='found')
-        checkpoint = (self.folder / 'classifier/last_checkpoint').read_text()
-        report = make_pseudo_labels(
-            self.classifier, checkpoint, self.folder / 'labels', self.rule, self.workers, **self.calibration
-        )
-        if report.failed:
-            raise SystemExit(f'no labels for {report.failed}: mend these images or take them off the list')
-        return report.metrics | ({'calibration': report.calibration._asdict()} if report.calibration else {})
-
-    def make_segmenter(self) -> dict:
-        """Train the segmenter on the labels."""
-        train(self.segmenter, self.folder / 'segmenter')
-        return {}
-
-    def make_evaluation(self) -> dict:
-        """Test the segmenter."""
-        figures = self.test(())
-        return {**figures, 'mIoU_crf': self.test(({'type': 'CRFHook'},))['mIoU']} if self.crf else figures
-
-    def test(self, hooks: tuple) -> dict:
-        """IoU by mmseg, with hooks of its own."""
-        cfg = self.segmenter.copy()
-        cfg.update(
-            work_dir=str(self.folder / 'segmenter'),
-            load_from=(self.folder / 'segmenter/last_checkpoint').read_text(),
-            resume=False,
-            custom_hooks=[*cfg.get('custom_hooks', []), *hooks],
-        )
-        cfg.update(val_dataloader=None, val_cfg=None, val_evaluator=None)
-        cfg.test_evaluator[0].type = 'ClassIoU'
-        return {name: float(value) for name, value in Runner.from_cfg(cfg).test().items()}  # from NumPy
 
 
 def parse_args() -> argparse.Namespace:
@@ -137,8 +37,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--work-dir', type=Path, required=True, help='where everything goes')
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--workers', type=int, default=1, help='processes that write labels')
-    parser.add_argument('--foreground', type=float, default=rule.foreground, help='map above which a class is sure')
-    parser.add_argument('--background', type=float, default=rule.background, help='map below which none can be')
+    parser.add_argument('--foreground', type=float, default=rule.foreground, help='above it a map is its class')
+    parser.add_argument('--background', type=float, default=rule.background, help='below it all is background')
     parser.add_argument('--saliency', help='folder of grey <id>.png; the background is then where these are dark')
     parser.add_argument('--refine', choices=['pamr', 'crf'], help='draw the labels to the edges of the images')
     parser.add_argument('--otsu', action='store_true', help='a threshold for each image, chosen by its map alone')
@@ -149,13 +49,34 @@ def parse_args() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def pipeline_of(path: Path, args: argparse.Namespace) -> Pipeline:
+    """The pipeline of a classifier by the arguments of the command line."""
+    rule = LabelRule(args.foreground, args.background, args.saliency, refine=args.refine, otsu=args.otsu)
+    return Pipeline(
+        path,
+        args.segmenter,
+        args.work_dir,
+        Labelling(rule, args.calibrate, args.decided),
+        seed=args.seed,
+        workers=args.workers,
+        crf=args.crf,
+        segmenter_options=args.cfg_options,
+    )
+
+
+def Road(path: Path, args: argparse.Namespace) -> Pipeline:  # noqa: N802
+    """The former name of ``pipeline_of``, for scripts whose arguments lack what has come since."""
+    former = {'refine': 'crf' if getattr(args, 'label_crf', False) else None, 'otsu': False}
+    return pipeline_of(path, argparse.Namespace(**{**former, 'calibrate': None, 'decided': 1.0, **vars(args)}))
+
+
 def main() -> None:
-    """Go all roads of the command line."""
+    """Go through the pipelines of the command line."""
     args = parse_args()
-    roads = [Road(path, args) for path in args.configs]
-    if len({road.folder for road in roads}) < len(roads):
+    pipelines = [pipeline_of(path, args) for path in args.configs]
+    if len({pipeline.folder for pipeline in pipelines}) < len(pipelines):
         raise SystemExit('the names of the configs must differ')
-    results = {road.folder.name: road.run() for road in roads}
+    results = {pipeline.folder.name: pipeline.run() for pipeline in pipelines}
     write_json(args.work_dir / 'results.json', results)
     table = Table('mIoU, per cent', *COLUMNS.values(), *(f'min {stage}' for stage in STAGES))
     for name, stages in results.items():

@@ -88,9 +88,11 @@ def is_untagged(info: dict[str, Any]) -> bool:
 
 def sources_of(settings: Any) -> list[Any]:
     """Configs of the data sets that wrappers (concatenated, repeated, balanced ones) are around, each once."""
-    inner = settings.get('datasets') or [settings.dataset] if {'datasets', 'dataset'} & {*settings} else []
+    inner = settings.get('datasets') or ([settings['dataset']] if 'dataset' in settings else [])
+    if not inner:
+        return [settings]
     sources = [source for part in inner for source in sources_of(part)]
-    return [source for index, source in enumerate(sources) if source not in sources[:index]] if inner else [settings]
+    return [source for index, source in enumerate(sources) if source not in sources[:index]]
 
 
 def calibration_photos(runner: Runner, listed: str | Path) -> Any:

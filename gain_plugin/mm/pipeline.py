@@ -1,0 +1,172 @@
+"""From tags to a segmenter: a classifier, its pseudo labels, a segmenter trained on them, and how good that is."""
+
+import copy
+import json
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mmengine.config import Config
+from mmengine.registry import METRICS
+from mmengine.runner import Runner
+from mmseg.evaluation import IoUMetric
+
+from gain_plugin.mm.dataset import VOCTagsDataset
+from gain_plugin.mm.label_samples import sources_of
+from gain_plugin.mm.pseudo_labels import make_pseudo_labels
+from gain_plugin.mm.runs import keep_same, train, training_settings, write_json
+from gain_plugin.pseudo_labels.rules import LabelRule
+from gain_plugin.tagged_photos import MASK_FOLDERS
+
+STAGES = ('classifier', 'labels', 'segmenter', 'evaluation')
+
+
+@METRICS.register_module()
+class ClassIoU(IoUMetric):
+    """mmseg's ``IoUMetric``, which prints the IoU of each class, and gives it as ``IoU_<class>``: NaN if absent."""
+
+    def compute_metrics(self, results: list) -> dict[str, float]:
+        """Called by mmengine."""
+        metrics = super().compute_metrics(results)
+        intersect, union, *_ = (sum(areas) for areas in zip(*results, strict=True))
+        names = (f'IoU_{name}' for name in self.dataset_meta['classes'])
+        return {**metrics, **dict(zip(names, (100 * intersect / union).tolist(), strict=True))}
+
+
+class Labelling(NamedTuple):
+    """How ``make_pseudo_labels`` is called."""
+
+    rule: LabelRule = LabelRule()
+    calibrate_on: str | None = None
+    decided: float = 1.0
+
+
+class Pipeline:
+    """One classifier's way to a segmenter, in a folder of its own; each stage is done once.
+
+    The photos to be labelled are those that the classifier was trained on, with the transforms of its test data. Masks
+    of theirs, where there are some, only measure the labels.
+
+    Args:
+        classifier: config; its file name is that of the folder.
+        segmenter: config, which is trained on the labels.
+        work_dir: where the folder is.
+        labelling: how labels are made.
+        seed: of both trainings.
+        workers: processes that write labels.
+        crf: evaluate the segmenter behind a dense CRF as well.
+        segmenter_options: settings of the segmenter to override.
+
+    """
+
+    def __init__(
+        self,
+        classifier: Path,
+        segmenter: Path,
+        work_dir: Path,
+        labelling: Labelling | None = None,
+        *,
+        seed: int = 0,
+        workers: int = 1,
+        crf: bool = False,
+        segmenter_options: dict[str, Any] | None = None,
+    ) -> None:
+        self.classifier = Config.fromfile(classifier)
+        self.classifier.randomness.seed = seed
+        self.segmenter = Config.fromfile(segmenter)
+        self.segmenter.randomness.seed = seed
+        self.segmenter.merge_from_dict(segmenter_options or {})
+        self.labelling = labelling or Labelling()
+        self.crf = crf
+        self.workers = workers
+        self.folder = work_dir / Path(classifier).stem
+        self.segmenter.train_dataloader.dataset.data_prefix.seg_map_path = str((self.folder / 'labels').absolute())
+
+    def run(self) -> dict[str, dict[str, Any]]:
+        """The figures of every stage and its minutes, as ``stages.json`` keeps them."""
+        done = self.folder / 'stages.json'
+        keep_same(self.folder / 'settings.json', self.settings())
+        results = json.loads(done.read_text()) if done.exists() else {}
+        for stage in STAGES:
+            if stage in results:
+                continue
+            begin = time.time()
+            figures = getattr(self, f'make_{stage}')()
+            results[stage] = {**figures, 'minutes': (time.time() - begin) / 60}
+            write_json(done, results)
+        return results
+
+    def settings(self) -> dict[str, Any]:
+        """All that the figures depend on."""
+        rule, *calibration = self.labelling
+        return {
+            'classifier': training_settings(self.classifier),
+            'attention': self.classifier.default_hooks.get('attention'),
+            'labels': {**rule._asdict(), **dict(zip(Labelling._fields[1:], calibration, strict=True))},
+            'segmenter': training_settings(self.segmenter),
+            'test': self.segmenter.test_dataloader,
+            'crf': self.crf,
+        }
+
+    def make_classifier(self) -> dict[str, Any]:
+        """Train the classifier."""
+        train(self.classifier, self.folder / 'classifier')
+        return {}
+
+    def make_labels(self) -> dict[str, Any]:
+        """Label the photos that it was trained on."""
+        cfg = copy.deepcopy(self.classifier)
+        cfg.test_dataloader.dataset = photos_to_label(cfg)
+        checkpoint = (self.folder / 'classifier/last_checkpoint').read_text()
+        report = make_pseudo_labels(
+            cfg,
+            checkpoint,
+            self.folder / 'labels',
+            self.labelling.rule,
+            self.workers,
+            self.labelling.calibrate_on,
+            self.labelling.decided,
+        )
+        if report.failed:
+            raise ValueError(f'no labels for {report.failed}: mend these images or take them off the list')
+        return report.metrics | ({'calibration': report.calibration._asdict()} if report.calibration else {})
+
+    def make_segmenter(self) -> dict[str, Any]:
+        """Train the segmenter on the labels."""
+        train(self.segmenter, self.folder / 'segmenter')
+        return {}
+
+    def make_evaluation(self) -> dict[str, float]:
+        """Test the segmenter."""
+        figures = self._test(())
+        return {**figures, 'mIoU_crf': self._test(({'type': 'CRFHook'},))['mIoU']} if self.crf else figures
+
+    def _test(self, hooks: tuple[dict, ...]) -> dict[str, float]:
+        """IoU by mmseg, with hooks of its own."""
+        cfg = self.segmenter.copy()
+        cfg.update(
+            work_dir=str(self.folder / 'segmenter'),
+            load_from=(self.folder / 'segmenter/last_checkpoint').read_text(),
+            resume=False,
+            custom_hooks=[*cfg.get('custom_hooks', []), *hooks],
+        )
+        cfg.update(val_dataloader=None, val_cfg=None, val_evaluator=None)
+        cfg.test_evaluator[0].type = 'ClassIoU'
+        return {name: float(value) for name, value in Runner.from_cfg(cfg).test().items()}  # from NumPy
+
+
+def photos_to_label(cfg: Config) -> dict[str, Any]:
+    """Config of the photos that a classifier was trained on, as its test data are read."""
+    tested = sources_of(cfg.test_dataloader.dataset)[0]
+    sources = []
+    for source in sources_of(cfg.train_dataloader.dataset):
+        own = {**source, 'pipeline': tested.pipeline, 'test_mode': True}
+        if source.type in ('VOCTagsDataset', VOCTagsDataset):
+            own['masks'] = 'found' if _has_masks(own) else 'none'
+        sources.append(own)
+    return sources[0] if len(sources) == 1 else {'type': 'ConcatDataset', 'datasets': sources}
+
+
+def _has_masks(settings: dict[str, Any]) -> bool:
+    named = (settings.get('data_prefix') or {}).get('seg_map_path')
+    return any(Path(settings['data_root'], name).is_dir() for name in ([named] if named else MASK_FOLDERS))
