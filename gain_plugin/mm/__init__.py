@@ -1,4 +1,4 @@
-"""The mmengine road: importing this registers all that a config can name, but for ``gain_plugin.mm.sec``."""
+"""The mmengine side: importing this registers all that a config can name, but for ``gain_plugin.mm.sec``."""
 
 from gain_plugin.mm.attention_hook import AttentionHook
 from gain_plugin.mm.balanced import BalancedConcat

@@ -79,15 +79,16 @@ def make_pseudo_labels(
         calibration = _calibrate(runner, calibrate_on, hook, rule, decided)
         rule = rule._replace(foreground=calibration.foreground, background=calibration.background)
     _keep_settings(out, names, _settings(runner.cfg, checkpoint, rule))
-    todo = [index for name, index in names.items() if not is_labelled(out, name)]
+    todo = {name: index for name, index in names.items() if not is_labelled(out, name)}
     tasks = (
         sample if isinstance(sample, Outcome) else LabelTask(*sample, len(classes), out, rule)
-        for sample in read_maps(runner, dataset, todo, hook)
+        for sample in read_maps(runner, dataset, list(todo.values()), hook)
     )
     failed = _collect(run_tasks(tasks, workers), len(todo))
-    untagged = sum(is_untagged(dataset.get_data_info(index)) for index in names.values())
-    made, found = len(todo) - len(failed), len(names) - len(todo)
-    return LabelReport(made, found, untagged, failed, measure(out, list(names), classes), calibration)
+    done = [index for name, index in todo.items() if name not in failed]
+    untagged = sum(is_untagged(dataset.get_data_info(index)) for index in done)
+    found = len(names) - len(todo)
+    return LabelReport(len(done) - untagged, found, untagged, failed, measure(out, list(names), classes), calibration)
 
 
 def attention_hook(runner: Runner, classes: int) -> AttentionHook:

@@ -17,11 +17,11 @@ class LabelReport(NamedTuple):
     """What ``make_pseudo_labels`` did."""
 
     made: int
-    """Images labelled in this run."""
+    """Images with a tag, labelled in this run."""
     found: int
     """Images that an earlier run had labelled."""
     untagged: int
-    """Of these in the list, images without a tag, which are background all over."""
+    """Images without a tag, labelled as background all over in this run."""
     failed: dict[str, str]
     """What is wrong with an image, by its name."""
     metrics: dict[str, float]

@@ -1,0 +1,36 @@
+from mmengine.config import Config
+
+from gain_plugin.mm.label_samples import sources_of
+from gain_plugin.mm.pipeline import photos_to_label
+
+
+def photos(root, **settings):
+    return {'type': 'VOCTagsDataset', 'data_root': str(root), 'ann_file': 'list.txt', 'pipeline': ['train'], **settings}
+
+
+def config(train, test):
+    return Config({'train_dataloader': {'dataset': train}, 'test_dataloader': {'dataset': test}})
+
+
+def test_sources_are_what_wrappers_are_around_each_once():
+    one, two = photos('one'), photos('two')
+    inner = {'type': 'RepeatDataset', 'times': 3, 'dataset': {'type': 'ConcatDataset', 'datasets': [one, two]}}
+    assert sources_of({'type': 'BalancedConcat', 'datasets': [inner, one]}) == [one, two]
+    assert sources_of(one) == [one]
+
+
+def test_the_photos_of_the_training_are_labelled_as_the_test_reads_them(tmp_path):
+    (tmp_path / 'one/SegmentationClass').mkdir(parents=True)
+    train = [photos(tmp_path / 'one', masks='none'), photos(tmp_path / 'two', masks='all')]
+    cfg = config({'type': 'ConcatDataset', 'datasets': train}, photos('other', pipeline=['test']))
+    made = photos_to_label(cfg)
+    assert made['type'] == 'ConcatDataset'
+    assert [source['masks'] for source in made['datasets']] == ['found', 'none']
+    for source, before in zip(made['datasets'], train, strict=True):
+        assert {**source, 'masks': None} == {**before, 'masks': None, 'pipeline': ['test'], 'test_mode': True}
+    assert cfg.train_dataloader.dataset.datasets[0].pipeline == ['train']
+
+
+def test_a_data_set_of_another_kind_keeps_its_arguments():
+    made = photos_to_label(config({'type': 'Mine', 'pipeline': ['train']}, {'type': 'Mine', 'pipeline': ['test']}))
+    assert made == {'type': 'Mine', 'pipeline': ['test'], 'test_mode': True}
