@@ -2,6 +2,7 @@
 
 from gain_plugin.attention import attention_maps, blur, erase, normalize_maps, soft_mask
 from gain_plugin.cam import CAM
+from gain_plugin.health import Look, look
 from gain_plugin.layers import find_layers
 from gain_plugin.localization import box_hits, energy_inside, pixel_average_precision, pixel_histogram, pointing_hits
 from gain_plugin.losses import GAINLoss, extra_loss, mining_loss
@@ -21,6 +22,7 @@ __all__ = [
     'Detached',
     'Frozen',
     'GAINLoss',
+    'Look',
     'Scorer',
     'Shared',
     'Step',
@@ -32,6 +34,7 @@ __all__ = [
     'extra_loss',
     'find_layers',
     'labels_from_cues',
+    'look',
     'mining_loss',
     'multi_scale_maps',
     'normalize_maps',

@@ -1,9 +1,52 @@
-"""What the guidance does in a step, in numbers for a log; none of them costs a further pass."""
+"""What the guidance does: numbers of a step for a log, which cost no further pass, and a look at images."""
+
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor
 
 from gain_plugin.attention import MIN_PEAK
+
+if TYPE_CHECKING:
+    from gain_plugin.model import GAIN
+
+
+class Look(NamedTuple):
+    """What the guidance sees in images and erases, detached; P pairs in the order of ``labels.nonzero()``."""
+
+    maps: Tensor
+    """(P, h, w) attention maps in 0..1."""
+    masks: Tensor
+    """(P, h, w) soft masks T(A) in 0..1."""
+    erased: Tensor
+    """(P, C, H, W) erased images, normalised as the images are."""
+    before: Tensor
+    """(P,) how probable the class is to the classifier in the image, in 0..1."""
+    after: Tensor
+    """(P,) how probable it is to the scorer in the erased image, in 0..1."""
+
+
+def look(gain: 'GAIN', images: Tensor, labels: Tensor) -> Look:
+    """Maps, masks, erased images and what the class scores before and after, as ``GAIN.health`` has them.
+
+    Nothing of ``gain`` changes. It is looked at in its present mode: call ``eval()`` first, ``train()`` afterwards.
+
+    Args:
+        gain: the classifier with its guidance.
+        images: (N, C, H, W), normalised.
+        labels: (N, K) multi-hot, at least one positive.
+
+    """
+    maps = gain.attention(images, labels)
+    image, cls = labels.to(images.device).nonzero(as_tuple=True)
+    softmax = any(str(getattr(term, 'mining', '')).startswith('softmax') for term in gain.terms)
+    with torch.no_grad():
+        erased = gain.erase(images, maps, image)
+        before = gain.score(gain.classifier, images, {}, torch.detach)[image]
+        after = gain.scorer(gain, erased, {})
+    return Look(
+        maps, gain.mask(maps), erased, _probabilities(before, cls, softmax), _probabilities(after, cls, softmax)
+    )
 
 
 def map_health(maps: Tensor, masks: Tensor) -> dict[str, Tensor]:
@@ -35,13 +78,13 @@ def score_health(scores: Tensor, erased_scores: Tensor, pairs: Tensor, *, softma
     """
     image, cls = pairs.to(scores.device).unbind(1)
     return {
-        'score_before': _probability(scores[image], cls, softmax),
-        'score_after': _probability(erased_scores, cls, softmax),
+        'score_before': _probabilities(scores[image], cls, softmax).mean(),
+        'score_after': _probabilities(erased_scores, cls, softmax).mean(),
     }
 
 
-def _probability(scores: Tensor, cls: Tensor, softmax: bool) -> Tensor:
-    """Mean probability of the classes ``cls`` (P,) among ``scores`` (P, K)."""
+def _probabilities(scores: Tensor, cls: Tensor, softmax: bool) -> Tensor:
+    """(P,) probabilities of the classes ``cls`` (P,) among ``scores`` (P, K)."""
     scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
     probability = scores.softmax(1) if softmax else scores.sigmoid()
-    return probability.gather(1, cls[:, None]).mean()
+    return probability.gather(1, cls[:, None]).squeeze(1)

@@ -1,11 +1,11 @@
 """GAIN for plain PyTorch: the whole training step around a classifier (Li et al., CVPR 2018, arXiv:1802.10171)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_map
+from torch.utils._pytree import tree_map_only
 
 from gain_plugin.attention import blur, check_labels, erase, normalize_maps, soft_mask
 from gain_plugin.cam import CAM
@@ -13,6 +13,7 @@ from gain_plugin.health import map_health
 from gain_plugin.hosts import refuse_checkpointing, refuse_compiled, refuse_first_order, warn_of_cut
 from gain_plugin.losses import GAINLoss
 from gain_plugin.masks import check_masks
+from gain_plugin.passes import of_images
 from gain_plugin.recorder import Recorder
 from gain_plugin.scorers import SCORERS, Scorer
 from gain_plugin.step import Step
@@ -36,11 +37,9 @@ class GAIN(CAM):
     classifier's mode says, in training by their own statistics, on copies of the buffers, so that erased images never
     enter the running statistics. ``'frozen'`` and ``'ema'`` run in eval mode.
 
-    ``health`` has numbers of the last call for a log: tensors without a graph, on the device, one value each. As means
-    over the pairs: ``coverage``, the share of the image under the soft masks; ``dead_maps``, the share of maps that
-    show nothing; ``score_before`` and ``score_after``, how probable the class is to the classifier in the image and to
-    the scorer in what is left of it (a sigmoid, a softmax with the forms of that name). ``alpha`` is the weight with
-    its ramp. What a call does not make is not there: scores where alpha is 0, anything but alpha without a label.
+    ``health`` has numbers of the last call for a log, as tensors without a graph: ``coverage``, ``dead_maps``,
+    ``score_before`` and ``score_after`` of ``gain_plugin.health``, and ``alpha`` with its ramp. What a call does not
+    make is not there: scores where alpha is 0, anything but alpha without a label.
 
     Args:
         classifier: the model, one score a class. Its parameters and state-dict keys stay as they are.
@@ -194,8 +193,8 @@ class GAIN(CAM):
             masks=None if masks is None else check_masks(masks, labels, images),
             strength=strength,
             attend=lambda: self._attend(images, shown, features, scores),
-            erase=lambda maps, image: self._erase(images, maps, image),
-            score=lambda erased, image: self.scorer(self, erased, _of_images(inputs or {}, image, len(images))),
+            erase=lambda maps, image: self.erase(images, maps, image),
+            score=lambda erased, image: self.scorer(self, erased, of_images(inputs or {}, image, len(images))),
         )
 
     def losses(self, step: Step) -> dict[str, Tensor]:
@@ -203,9 +202,18 @@ class GAIN(CAM):
         losses = {name: value for term in self.terms for name, value in term(step).items()}
         if 'maps' in vars(step) and len(step.pairs):  # made by a term
             maps = step.maps.detach()
-            step.health.update(map_health(maps, self._mask(normalize_maps(maps))))
+            step.health.update(map_health(maps, self.mask(normalize_maps(maps))))
         self.health = step.health
         return losses
+
+    def erase(self, images: Tensor, maps: Tensor, image: Tensor) -> Tensor:
+        """Erased images (P, C, H, W) of ``maps`` (P, h, w) in 0..1, which are of the ``images`` at the places (P,)."""
+        fill = None if self.fill is None else self.fill(images)[image]
+        return erase(images[image], self.mask(maps), fill)
+
+    def mask(self, maps: Tensor) -> Tensor:
+        """Soft masks (Eq. 4) of ``maps`` in 0..1, both (P, h, w)."""
+        return maps if self.omega is None else soft_mask(maps, self.sigma, self.omega)
 
     def start(self) -> None:
         """Guidance begins now: a frozen scorer becomes a copy of the classifier as it is, an average begins anew."""
@@ -226,14 +234,6 @@ class GAIN(CAM):
             self._differentiated_twice = True
         return maps
 
-    def _erase(self, images: Tensor, maps: Tensor, image: Tensor) -> Tensor:
-        fill = None if self.fill is None else self.fill(images)[image]
-        return erase(images[image], self._mask(maps), fill)
-
-    def _mask(self, maps: Tensor) -> Tensor:
-        """Soft masks of maps in 0..1, both (P, h, w)."""
-        return maps if self.omega is None else soft_mask(maps, self.sigma, self.omega)
-
     def _draw(self, labels: Tensor) -> Tensor:
         """Keep one positive label an image, each with the same chance; (N, K) bool in and out."""
         state = self.generator.get_state()
@@ -249,16 +249,4 @@ class GAIN(CAM):
             if images.is_inference():
                 images = images.clone()
             output, losses = self.forward(images, labels, masks, inputs=inputs)
-        return tree_map(_detach, output), {name: value.detach() for name, value in losses.items()}
-
-
-def _of_images(inputs: Mapping[str, Any], image: Tensor, count: int) -> dict[str, Any]:
-    """``inputs`` for the images at the places ``image`` (P,) of a batch of ``count``."""
-    return {
-        name: value[image] if isinstance(value, Tensor) and value.ndim and len(value) == count else value
-        for name, value in inputs.items()
-    }
-
-
-def _detach(value: Any) -> Any:
-    return value.detach() if isinstance(value, Tensor) else value
+        return tree_map_only(Tensor, Tensor.detach, (output, losses))

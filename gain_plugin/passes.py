@@ -2,7 +2,7 @@
 
 import random
 from collections import OrderedDict, defaultdict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -41,6 +41,14 @@ def pass_with(
                 state[start + name] = made.setdefault(id(buffer), buffer.clone())
     with no_trace(model):
         return functional_call(model, state, args, kwargs, tie_weights=False)
+
+
+def of_images(inputs: Mapping[str, Any], image: Tensor, count: int) -> dict[str, Any]:
+    """``inputs`` for the images at the places ``image`` (P,) of a batch of ``count``."""
+    return {
+        name: value[image] if isinstance(value, Tensor) and value.ndim and len(value) == count else value
+        for name, value in inputs.items()
+    }
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import math
 import pytest
 import torch
 
-from gain_plugin import GAIN, GAINLoss, normalize_maps, soft_mask
+from gain_plugin import GAIN, GAINLoss, erase, look, normalize_maps, soft_mask
 from gain_plugin.health import map_health, score_health
 
 
@@ -94,3 +94,26 @@ def test_what_is_trained_is_the_same_to_the_bit(tiny, images, labels, monkeypatc
     plain, none = trained(network)
     assert set(health) > set(none) == {'alpha'}
     assert all(torch.equal(value, plain[name]) for name, value in logged.items())
+
+
+@pytest.mark.parametrize('mining', ['bce', 'softmax'])
+def test_a_look_shows_what_is_erased_and_changes_nothing(tiny, images, labels, mining):
+    network = tiny(batch_norm=True)
+    model = GAIN(network, GAINLoss(mining=mining), target_layer='features', scorer='frozen', fill='zero')
+    with torch.no_grad():
+        network.fc.weight += 1  # the scorer is another than the classifier now
+    model.eval()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    seen = look(model, images, labels)
+    image, cls = labels.nonzero(as_tuple=True)
+    maps = model.attention(images, labels)
+    erased = erase(images[image], soft_mask(maps))
+    torch.testing.assert_close(seen.maps, maps)
+    torch.testing.assert_close(seen.erased, erased)
+    own = torch.arange(len(cls))
+    for given, scores in ((seen.before, network(images)[image]), (seen.after, model.scorer.model(erased))):
+        probability = scores.softmax(1) if mining == 'softmax' else scores.sigmoid()
+        torch.testing.assert_close(given, probability[own, cls].detach())
+    after = model.state_dict()
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
+    assert all(parameter.grad is None for parameter in model.parameters())

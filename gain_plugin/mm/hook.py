@@ -82,6 +82,10 @@ class GAINHook(Hook):
         """How often a guided image went through a network, on average: itself, and what is erased; None before any."""
         return 1 + self._shown / self._seen if self._seen else None
 
+    def guided(self, runner: Runner) -> int:
+        """How many iterations are guided up to the present one, which counts."""
+        return max(0, runner.iter - self._begin_at + 1)
+
     def before_train(self, runner: Runner) -> None:
         """Build the guidance around the host and begin to listen."""
         if runner.cfg.get('compile'):
@@ -98,7 +102,7 @@ class GAINHook(Hook):
         self.gain = GAIN(host, self._terms, **self._buildable(reading_options(host, self._options)))
         check_colour_order(host, runner.train_loop.dataloader.dataset)
         self._begin_at, self._grow_over = self._schedule(runner)
-        self._ignored = ignored_values(host, runner.train_loop.dataloader.dataset) if self._segmentor else None
+        self.ignored = ignored_values(host, runner.train_loop.dataloader.dataset) if self._segmentor else None
         if self.gain.scorer.state_dict() and runner.iter > self._begin_at:
             if self._saved_scorer is None:
                 raise ValueError(
@@ -179,7 +183,7 @@ class GAINHook(Hook):
         images, samples = call['inputs'], call['data_samples']
         features, scores = self.gain.read(self._recorder)
         masks = None if self._segmentor else masks_of(samples, images.shape[-2:])
-        labels = multi_hot(samples, scores.shape[1], self._ignored)
+        labels = multi_hot(samples, scores.shape[1], self.ignored)
         step = self.gain.step(images, labels, features, scores, masks, strength=self._strength)
         losses = self.gain.losses(step)
         self._seen, self._shown = self._seen + len(images), self._shown + step.scored
