@@ -20,7 +20,7 @@ def tools(monkeypatch):
 
 
 def test_mean_and_spread_of_what_every_row_has():
-    from evidence import table
+    from evidence_tables import table
 
     rows = [
         {'method': 'better', 'a': 3.0, 'b': 1.0},
@@ -36,7 +36,7 @@ def test_mean_and_spread_of_what_every_row_has():
 
 
 def test_a_table_takes_the_place_of_the_one_before():
-    from evidence import put
+    from evidence_tables import put
 
     text = 'a\n<!-- x -->\n<!-- end of x -->\n<!-- x, y -->\nold\n<!-- end of x, y -->\n'
     once = put(text, 'x', '|1|')

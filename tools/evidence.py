@@ -9,26 +9,23 @@ each data set come two rows without a network: ``blob``, a Gaussian in the middl
 that name, to try settings without a look at the test images; what follows it replaces settings. ``--results`` takes
 another file of rows, to measure again what is there.
 
-The tables of ``docs/results.json`` go into ``docs/evidence.md`` and the gain over the number of masks into
-``docs/masks.png``; without configs nothing else is done. Those of another file are printed.
+``tools/evidence_tables.py`` puts the rows into ``docs/evidence.md``.
 """
 
 import argparse
 import fcntl
 import json
-import re
 import shlex
-import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from operator import itemgetter
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import torch
 import torch.nn.functional as F
 from mmengine.config import Config, DictAction
+from mmengine.evaluator import Evaluator
 from mmengine.registry import DATASETS, init_default_scope
 from mmengine.runner import Runner
 from torch import Tensor
@@ -37,28 +34,6 @@ from gain_plugin.mm import GAINHook, Localization, SeedIoU
 from gain_plugin.mm.runs import train, write_json
 
 RESULTS = Path('docs/results.json')
-REPORT = Path('docs/evidence.md')
-COLUMNS = {
-    'label_miou': 'labels, chosen threshold',
-    'label_miou_otsu': 'Otsu',
-    'label_miou_030': 'threshold 0.30',
-    'label_miou_best': 'best threshold',
-    'label_miou_each': 'best of each',
-    'seed_miou': 'seed mIoU',
-    'seed_miou_single': 'single scale',
-    'pxap': 'PxAP',
-    'max_box_acc_v2': 'MaxBoxAccV2',
-    'precision': 'precision',
-    'recall': 'recall',
-    'map': 'mAP',
-    'top1': 'accuracy',
-}
-MASKS = ('0', '63 (2 %)', '146 (5 %)', '437 (14 %)')
-CURVES = {  # seed mIoU of voc_animals over MASKS
-    'masks alone': ('plain', 'ext_2', 'ext_5', 'ext_all'),
-    'masks and self-guidance': ('gain', 'gain_ext_2', 'gain_ext_5', 'gain_ext_all'),
-}
-BY_CLASS = 0  # the seed of the tables by class
 ROW_KEY = itemgetter('data', 'method', 'seed')
 
 
@@ -172,8 +147,8 @@ def limit(path: Path, name: str) -> dict:
     cfg = load(path, 0)
     init_default_scope(cfg.default_scope)
     dataset = DATASETS.build(cfg.test_dataloader.dataset)
-    seeds, localization = SeedIoU(), Localization()
-    seeds.dataset_meta = localization.dataset_meta = dataset.metainfo
+    evaluator = Evaluator([SeedIoU(), Localization()])
+    evaluator.dataset_meta = dataset.metainfo
     begin = time.time()
     for packed in dataset:
         sample = packed['data_samples'].to_dict()
@@ -181,9 +156,8 @@ def limit(path: Path, name: str) -> dict:
         wanted = torch.tensor(sorted(sample['gt_label']))[:, None, None] + 1
         size = tuple(-(-side // cfg.stride) for side in packed['inputs'].shape[-2:])
         sample['attention_maps'] = blob(truth.shape, len(wanted)) if name == 'blob' else on_grid(truth == wanted, size)
-        for metric in (seeds, localization):
-            metric.process(None, [sample])
-    tested = seeds.evaluate(len(dataset)) | localization.evaluate(len(dataset))
+        evaluator.process([sample])
+    tested = evaluator.evaluate(len(dataset))
     return {
         **figures(tested),
         'seed_miou_single': tested['seed_mIoU'],
@@ -207,74 +181,10 @@ def on_grid(truth: Tensor, size: tuple[int, ...]) -> Tensor:
     return F.interpolate(cells[:, None], truth.shape[-2:], mode='bilinear')[:, 0]
 
 
-def table(rows: list[dict], columns: dict[str, str]) -> str:
-    """Mean and, over several seeds, standard deviation of every method, the lowest first, in Markdown."""
-    shown = {name: title for name, title in columns.items() if any(row.get(name) is not None for row in rows)}
-    lines = [['method', 'seeds', *shown.values()], ['---'] * (2 + len(shown))]
-    first = next(iter(shown))
-    names = dict.fromkeys(row['method'] for row in rows)
-    grouped = {name: [row for row in rows if row['method'] == name] for name in names}
-    for method, own in sorted(grouped.items(), key=lambda item: statistics.mean(row[first] for row in item[1])):
-        lines.append([f'`{method}`', str(len(own)), *(mean_and_spread(own, name) for name in shown)])
-    return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
-
-
-def mean_and_spread(rows: list[dict], name: str) -> str:
-    """One cell, empty unless every row has the figure."""
-    values = [row[name] for row in rows if row.get(name) is not None]
-    if len(values) < len(rows):
-        return ''
-    spread = f' ± {statistics.stdev(values):.1f}' if len(values) > 1 else ''
-    return f'{statistics.mean(values):.1f}{spread}'
-
-
-def tables(results: Path) -> Iterator[tuple[str, str]]:
-    """Names and tables: all figures of each data set, and the IoU by class of one seed."""
-    for data in dict.fromkeys(row['data'] for row in saved(results)):
-        rows = [row for row in saved(results) if row['data'] == data]
-        yield data, table(rows, COLUMNS)
-        rows = [{'method': row['method'], **row['iou']} for row in rows if row['seed'] == BY_CLASS and row.get('iou')]
-        classes = {name: name for row in rows for name in row if name != 'method'}
-        if rows:
-            yield f'{data}, classes', table(rows, classes)
-
-
-def write_report(results: Path) -> None:
-    """Put the tables between their marks in the report."""
-    text = REPORT.read_text()
-    for name, content in tables(results):
-        if f'<!-- {name} -->' in text:
-            text = put(text, name, content)
-    REPORT.write_text(text)
-
-
-def put(text: str, name: str, content: str) -> str:
-    """The text with the content between the marks of that name."""
-    begin, end = f'<!-- {name} -->', f'<!-- end of {name} -->'
-    return re.sub(f'{begin}.*?{end}', lambda _: f'{begin}\n{content}\n{end}', text, flags=re.DOTALL)
-
-
-def draw_curves(results: Path) -> None:
-    """Means over the seeds that every method of the curves has."""
-    rows = {ROW_KEY(row)[1:]: row['seed_miou'] for row in saved(results) if row['data'] == 'voc_animals'}
-    wanted = [method for methods in CURVES.values() for method in methods]
-    seeds = [seed for seed in range(3) if all((method, seed) in rows for method in wanted)]
-    if not seeds:
-        return
-    figure, axis = plt.subplots(figsize=(5, 3.5))
-    for name, methods in CURVES.items():
-        means = [statistics.mean(rows[method, seed] for seed in seeds) for method in methods]
-        axis.plot(MASKS, means, 'o-', label=name)
-    axis.set(xlabel='masks, of 3,129 photos', ylabel='seed mIoU, per cent', title=f'seeds: {seeds}')
-    axis.legend()
-    figure.tight_layout()
-    figure.savefig(REPORT.with_name('masks.png'), dpi=100)
-
-
 def main() -> None:
     """Measure the rows of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('configs', nargs='*', type=Path, help='config files; their names are the methods')
+    parser.add_argument('configs', nargs='+', type=Path, help='config files; their names are the methods')
     parser.add_argument('--seeds', nargs='+', type=int, default=[0, 1, 2])
     parser.add_argument(
         '--trial', nargs='*', action=DictAction, help='few steps, tested on other photos: settings to be tried'
@@ -293,11 +203,7 @@ def main() -> None:
             method = ' '.join([path.stem, *(f'{name}={value}' for name, value in args.trial.items())])
             make = partial(measure_trial, path, seed, folder / f'trial {method} {seed}', args.trial)
             add(args.results, (f'{data}_trials', method, seed), make)
-    for name, content in tables(args.results):
-        print(f'{name}\n{content}')
-    if args.results == RESULTS:
-        write_report(RESULTS)
-        draw_curves(RESULTS)
+        print(f'{args.results} has the rows of seed {seed}')
 
 
 if __name__ == '__main__':

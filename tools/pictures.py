@@ -10,15 +10,18 @@ trained by ``tools/evidence.py`` with the same seed.
 import argparse
 from pathlib import Path
 
+import matplotlib
 import numpy as np
-from compare import KeepFirst, Picture, draw
-from evidence import load
+from mmengine.config import Config
 from mmengine.runner import Runner
+
+from gain_plugin.mm.comparison import KeepFirst, Picture, draw
 
 
 def pictures(path: Path, seed: int, work_dir: Path) -> tuple[list[Picture], list[float]]:
     """Every test image with its map, and the IoU of its seeds."""
-    cfg = load(path, seed)
+    cfg = Config.fromfile(path)
+    cfg.randomness.seed = seed
     folder = work_dir / path.parent.name / f'{path.stem}_{seed}'
     cfg.update(work_dir=str(folder), load_from=(folder / 'last_checkpoint').read_text())
     runner = Runner.from_cfg(cfg)
@@ -40,6 +43,7 @@ def main() -> None:
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--work-dir', type=Path, default=Path('work_dirs/evidence'))
     args = parser.parse_args()
+    matplotlib.use('Agg')
     measured = {path.stem: pictures(path, args.seed, args.work_dir) for path in args.configs}
     (_, first), (_, second) = measured.values()
     gains = np.array(second) - np.array(first)

@@ -1,0 +1,123 @@
+"""Put the tables of ``docs/results.json`` into ``docs/evidence.md``: ``python tools/evidence_tables.py``.
+
+The gain over the number of masks goes into ``docs/masks.png``. ``--results`` takes another file of rows, whose tables
+are printed alone.
+"""
+
+import argparse
+import json
+import re
+import statistics
+from collections.abc import Iterator
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+
+RESULTS = Path('docs/results.json')
+REPORT = Path('docs/evidence.md')
+COLUMNS = {
+    'label_miou': 'labels, chosen threshold',
+    'label_miou_otsu': 'Otsu',
+    'label_miou_030': 'threshold 0.30',
+    'label_miou_best': 'best threshold',
+    'label_miou_each': 'best of each',
+    'seed_miou': 'seed mIoU',
+    'seed_miou_single': 'single scale',
+    'pxap': 'PxAP',
+    'max_box_acc_v2': 'MaxBoxAccV2',
+    'precision': 'precision',
+    'recall': 'recall',
+    'map': 'mAP',
+    'top1': 'accuracy',
+}
+MASKS = ('0', '63 (2 %)', '146 (5 %)', '437 (14 %)')
+CURVES = {  # seed mIoU of voc_animals over MASKS
+    'masks alone': ('plain', 'ext_2', 'ext_5', 'ext_all'),
+    'masks and self-guidance': ('gain', 'gain_ext_2', 'gain_ext_5', 'gain_ext_all'),
+}
+BY_CLASS = 0  # the seed of the tables by class
+
+
+def saved(results: Path) -> list[dict]:
+    """The rows that are there."""
+    return json.loads(results.read_text())
+
+
+def table(rows: list[dict], columns: dict[str, str]) -> str:
+    """Mean and, over several seeds, standard deviation of every method, the lowest first, in Markdown."""
+    shown = {name: title for name, title in columns.items() if any(row.get(name) is not None for row in rows)}
+    lines = [['method', 'seeds', *shown.values()], ['---'] * (2 + len(shown))]
+    first = next(iter(shown))
+    names = dict.fromkeys(row['method'] for row in rows)
+    grouped = {name: [row for row in rows if row['method'] == name] for name in names}
+    for method, own in sorted(grouped.items(), key=lambda item: statistics.mean(row[first] for row in item[1])):
+        lines.append([f'`{method}`', str(len(own)), *(mean_and_spread(own, name) for name in shown)])
+    return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
+
+
+def mean_and_spread(rows: list[dict], name: str) -> str:
+    """One cell, empty unless every row has the figure."""
+    values = [row[name] for row in rows if row.get(name) is not None]
+    if len(values) < len(rows):
+        return ''
+    spread = f' ± {statistics.stdev(values):.1f}' if len(values) > 1 else ''
+    return f'{statistics.mean(values):.1f}{spread}'
+
+
+def tables(results: Path) -> Iterator[tuple[str, str]]:
+    """Names and tables: all figures of each data set, and the IoU by class of one seed."""
+    for data in dict.fromkeys(row['data'] for row in saved(results)):
+        rows = [row for row in saved(results) if row['data'] == data]
+        yield data, table(rows, COLUMNS)
+        rows = [{'method': row['method'], **row['iou']} for row in rows if row['seed'] == BY_CLASS and row.get('iou')]
+        classes = {name: name for row in rows for name in row if name != 'method'}
+        if rows:
+            yield f'{data}, classes', table(rows, classes)
+
+
+def write_report(results: Path) -> None:
+    """Put the tables between their marks in the report."""
+    text = REPORT.read_text()
+    for name, content in tables(results):
+        if f'<!-- {name} -->' in text:
+            text = put(text, name, content)
+    REPORT.write_text(text)
+
+
+def put(text: str, name: str, content: str) -> str:
+    """The text with the content between the marks of that name."""
+    begin, end = f'<!-- {name} -->', f'<!-- end of {name} -->'
+    return re.sub(f'{begin}.*?{end}', lambda _: f'{begin}\n{content}\n{end}', text, flags=re.DOTALL)
+
+
+def draw_curves(results: Path) -> None:
+    """Means over the seeds that every method of the curves has."""
+    rows = {(row['method'], row['seed']): row['seed_miou'] for row in saved(results) if row['data'] == 'voc_animals'}
+    wanted = [method for methods in CURVES.values() for method in methods]
+    seeds = [seed for seed in range(3) if all((method, seed) in rows for method in wanted)]
+    if not seeds:
+        return
+    figure, axis = plt.subplots(figsize=(5, 3.5))
+    for name, methods in CURVES.items():
+        means = [statistics.mean(rows[method, seed] for seed in seeds) for method in methods]
+        axis.plot(MASKS, means, 'o-', label=name)
+    axis.set(xlabel='masks, of 3,129 photos', ylabel='seed mIoU, per cent', title=f'seeds: {seeds}')
+    axis.legend()
+    figure.tight_layout()
+    figure.savefig(REPORT.with_name('masks.png'), dpi=100)
+
+
+def main() -> None:
+    """Write the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--results', type=Path, default=RESULTS, help='file of the rows')
+    args = parser.parse_args()
+    for name, content in tables(args.results):
+        print(f'{name}\n{content}')
+    if args.results == RESULTS:
+        write_report(RESULTS)
+        draw_curves(RESULTS)
+
+
+if __name__ == '__main__':
+    main()
