@@ -78,8 +78,8 @@ def box_hits(maps: Tensor, classes: Tensor, truth: Tensor, thresholds: Tensor) -
     """
     hits = torch.zeros(len(thresholds), len(BOX_IOUS), dtype=torch.long)
     for attention, mask in zip(maps.cpu(), _class_masks(maps, classes, truth).cpu(), strict=True):
-        true = _boxes(mask)
-        best = torch.stack([_best_iou(_boxes(attention > threshold), true) for threshold in thresholds.tolist()])
+        true = area_boxes(mask)
+        best = torch.stack([_best_iou(area_boxes(attention > threshold), true) for threshold in thresholds.tolist()])
         hits += best[:, None] >= torch.tensor(BOX_IOUS)
     return hits
 
@@ -142,7 +142,7 @@ def _class_masks(maps: Tensor, classes: Tensor, truth: Tensor) -> Tensor:
     return truth == classes[:, None, None] + 1
 
 
-def _boxes(mask: Tensor) -> Tensor:
+def area_boxes(mask: Tensor) -> Tensor:
     """Top, left, bottom, right (B, 4) of all 8-connected areas; the last two are just outside."""
     from scipy.ndimage import find_objects, label
 
