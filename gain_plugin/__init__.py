@@ -8,6 +8,7 @@ from gain_plugin.localization import box_hits, energy_inside, pixel_average_prec
 from gain_plugin.losses import GAINLoss, extra_loss, mining_loss
 from gain_plugin.masks import pair_masks
 from gain_plugin.model import GAIN
+from gain_plugin.pictures import map_boxes, overlay, save_maps
 from gain_plugin.pseudo_labels import labels_from_cues, seed_cues
 from gain_plugin.scorers import EMA, Detached, Frozen, Scorer, Shared
 from gain_plugin.seeds import multi_scale_maps, seed_confusion, seed_scores, seed_summary
@@ -35,13 +36,16 @@ __all__ = [
     'find_layers',
     'labels_from_cues',
     'look',
+    'map_boxes',
     'mining_loss',
     'multi_scale_maps',
     'normalize_maps',
+    'overlay',
     'pair_masks',
     'pixel_average_precision',
     'pixel_histogram',
     'pointing_hits',
+    'save_maps',
     'seed_confusion',
     'seed_cues',
     'seed_scores',

