@@ -10,8 +10,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gain_plugin.settings import is_number
+
 MIN_PEAK = 1e-5
 """What a map with a smaller peak is divided by, so that a dead map stays near zero and its gradient bounded."""
+
+
+MAX_OMEGA = 1000.0
+"""At this slope a soft mask has a gradient on 1 % of the range of maps."""
 
 
 def attention_maps(
@@ -98,11 +104,22 @@ def soft_mask(maps: Tensor, sigma: float = 0.5, omega: float = 10.0) -> Tensor:
 
     Args:
         maps: attention maps of any shape, in 0..1.
-        sigma: the map's value that is half erased.
-        omega: slope of the threshold.
+        sigma: the map's value that is half erased, in 0..1.
+        omega: slope of the threshold, above 0.
 
     """
+    check_soft_mask(sigma, omega)
     return torch.sigmoid(omega * (maps - sigma))
+
+
+def check_soft_mask(sigma: float, omega: float | None) -> None:
+    """Raise a ValueError for settings with which Eq. 4 is no soft threshold of maps in 0..1."""
+    if not is_number(sigma) or not 0 <= sigma <= 1:
+        raise ValueError(f'sigma must be in 0..1, where maps are, got {sigma!r}')
+    if omega is not None and not (is_number(omega) and omega > 0):
+        raise ValueError(f'omega must be above 0, or None for the map itself as the mask, got {omega!r}')
+    if omega is not None and omega > MAX_OMEGA:
+        raise ValueError(f'omega={omega:g} is a step, through which no gradient comes: take {MAX_OMEGA:g} at most')
 
 
 def erase(images: Tensor, mask: Tensor, fill: Tensor | None = None) -> Tensor:
@@ -129,13 +146,30 @@ def blur(images: Tensor, size: int = 32) -> Tensor:
         images: (N, C, H, W).
         size: side of the window in pixels, a multiple of 4.
 
+    Raises:
+        ValueError: another size.
+
     """
+    if not isinstance(size, int) or size < 4 or size % 4:
+        raise ValueError(f'the size of a blur must be a multiple of 4, got {size!r}')
     means = F.avg_pool2d(images, size, stride=size // 4, padding=size // 2, count_include_pad=False, ceil_mode=False)
     return F.interpolate(means, images.shape[-2:], mode='bilinear', align_corners=True)
 
 
+def check_images(images: Tensor) -> None:
+    """Raise a ValueError that says what to do unless ``images`` are (N, C, H, W) of floats."""
+    if not isinstance(images, Tensor):
+        raise ValueError(f'images must be a tensor (N, C, H, W), got a {type(images).__name__}')
+    if images.ndim != 4:
+        raise ValueError(f'images must be (N, C, H, W), got {tuple(images.shape)}: stack them, or add a first side')
+    if not images.is_floating_point():
+        raise ValueError(f'images must be normalised, with floats, got {images.dtype}: divide by 255 and normalise')
+
+
 def check_labels(labels: Tensor, scores: Tensor) -> Tensor:
     """``labels`` as a bool tensor on the CPU, or a ValueError that says why they do not fit ``scores`` (N, K)."""
+    if not isinstance(labels, Tensor):
+        raise ValueError(f'labels must be a tensor, got a {type(labels).__name__}: give torch.as_tensor(labels)')
     if scores.ndim != 2:
         raise ValueError(f'scores must be (N, K), got {tuple(scores.shape)}: name the layer that gives class scores')
     if labels.ndim != 2 or len(labels) != len(scores):

@@ -7,11 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gain_plugin.attention import attention_maps, normalize_maps
+from gain_plugin.attention import attention_maps, check_images, normalize_maps
 from gain_plugin.layers import Layers, Layout, ProbeError, find_layers, layout_by_shape, size_of
 from gain_plugin.layers.scores import read_scores
-from gain_plugin.passes import pass_with
+from gain_plugin.passes import one_at_a_time, pass_with
 from gain_plugin.recorder import Recorder, get_layer
+from gain_plugin.settings import check_function
 
 
 class CAM(nn.Module):
@@ -53,6 +54,17 @@ class CAM(nn.Module):
         score_kwargs: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()
+        if not isinstance(classifier, nn.Module):
+            raise ValueError(f'the classifier must be a torch.nn.Module, got {classifier!r}')
+        if any(parameter.is_inference() for parameter in classifier.parameters()):
+            raise ValueError(
+                f'{type(classifier).__name__} was built under torch.inference_mode(), so that no gradient can pass '
+                'it: build it and load its weights outside'
+            )
+        for setting, function in (('reshape', reshape), ('scores', scores), ('weigh', weigh)):
+            check_function(setting, function)
+        if score_kwargs is not None and not isinstance(score_kwargs, dict):
+            raise ValueError(f'score_kwargs must be keyword arguments, as dict(mode="tensor"), got {score_kwargs!r}')
         self.score_kwargs = score_kwargs or {}
         if isinstance(classifier, nn.DataParallel):
             raise ValueError(
@@ -87,9 +99,10 @@ class CAM(nn.Module):
             inputs: further keyword arguments of the classifier for this batch.
 
         """
+        check_images(images)
         names = (self.target_layer, self.score_layer)
         recorder = Recorder(self.classifier, *names, whole=self.score_layer, graph_from=self.target_layer)
-        with torch.inference_mode(False), torch.no_grad(), recorder:
+        with one_at_a_time(self.classifier), torch.inference_mode(False), torch.no_grad(), recorder:
             images = images.clone() if images.is_inference() else images
             output = self.classifier(images.clone(), **self.score_kwargs, **(inputs or {}))  # some write into it
             features, scores = self.read(recorder, output)

@@ -10,7 +10,10 @@ from gain_plugin.scorers import Detached, Scorer, Shared
 
 def refuse_compiled(classifier: nn.Module) -> None:
     """Raise a ValueError for a classifier that is compiled or scripted as a whole."""
-    if isinstance(classifier, torch._dynamo.OptimizedModule) or classifier._compiled_call_impl is not None:
+    if (
+        isinstance(classifier, torch._dynamo.OptimizedModule)
+        or getattr(classifier, '_compiled_call_impl', None) is not None
+    ):
         raise ValueError(
             'torch.compile of the whole classifier cannot differentiate twice: '
             'compile the stages below the target layer instead and leave the head eager'

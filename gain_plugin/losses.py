@@ -3,7 +3,7 @@
 Letters in shapes: N images, K classes, P pairs (image, class).
 """
 
-import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from gain_plugin.attention import normalize_maps
 from gain_plugin.health import score_health
+from gain_plugin.settings import check_choice, is_number
 from gain_plugin.step import Step
 
 MINING = ('logit', 'probability', 'bce', 'softmax', 'softmax_ce')
@@ -33,11 +34,11 @@ class GAINLoss(nn.Module):
 
     def __init__(self, alpha: float = 0.5, ext_weight: float = 10.0, mining: str = 'bce', ext_form: str = 'l2') -> None:
         super().__init__()
-        _check_choice('mining', mining, MINING)
-        _check_choice('ext_form', ext_form, FORMS)
+        check_choice('mining', mining, MINING)
+        check_choice('ext_form', ext_form, FORMS)
         for name, weight in (('alpha', alpha), ('ext_weight', ext_weight)):
-            if not 0 <= weight < math.inf:
-                raise ValueError(f'{name} must be a finite number of 0 or more, got {weight}')
+            if not is_number(weight) or weight < 0:
+                raise ValueError(f'{name} must be a finite number of 0 or more, got {weight!r}')
         self.alpha = alpha
         self.ext_weight = ext_weight
         self.mining = mining
@@ -62,6 +63,16 @@ class GAINLoss(nn.Module):
         return losses
 
 
+def terms_of(loss: nn.Module | Sequence[nn.Module] | None) -> list[nn.Module]:
+    """The terms of a loss that may be one module, several, or None for ``GAINLoss()``; a ValueError for others."""
+    terms = [GAINLoss()] if loss is None else [loss] if isinstance(loss, nn.Module) else loss
+    if not isinstance(terms, Sequence) or not all(isinstance(term, nn.Module) for term in terms):
+        raise ValueError(f'loss must be a module, as GAINLoss(), or several, got {loss!r}')
+    if not terms:
+        raise ValueError('loss has no term, so that nothing would be guided: give GAINLoss(), or leave it out')
+    return list(terms)
+
+
 def mining_loss(erased_scores: Tensor, labels: Tensor, pairs: Tensor, form: str = 'bce') -> Tensor:
     """L_am (Eq. 5): how much of its class an erased image still shows.
 
@@ -79,6 +90,7 @@ def mining_loss(erased_scores: Tensor, labels: Tensor, pairs: Tensor, form: str 
         The mean over an image's pairs, and over the N images, where one without a pair counts as 0.
 
     """
+    check_choice('mining', form, MINING)
     if len(pairs) != len(erased_scores):
         raise ValueError(f'need one erased image a pair, got {len(erased_scores)} scores and {len(pairs)} pairs')
     erased_scores = erased_scores.to(torch.promote_types(erased_scores.dtype, torch.float32))
@@ -113,6 +125,7 @@ def extra_loss(maps: Tensor, masks: Tensor, pairs: Tensor, count: int, form: str
         The mean over an image's pairs, and over the N images.
 
     """
+    check_choice('ext_form', form, FORMS)
     if not len(masks) == len(maps) == len(pairs):
         raise ValueError(f'masks must be one a positive label, {len(maps)}, got {len(masks)}')
     masks = masks.to(maps)
@@ -137,11 +150,6 @@ def _softmax_form(scores: Tensor, cls: Tensor, own: Tensor, form: str) -> Tensor
     if form == 'softmax':
         return (own - total).exp()
     return total - scores.scatter(1, cls[:, None], -torch.inf).logsumexp(1)
-
-
-def _check_choice(name: str, given: str, choices: tuple[str, ...]) -> None:
-    if given not in choices:
-        raise ValueError(f'{name} must be one of {choices}, got {given!r}')
 
 
 def _mean_over_images(values: Tensor, image: Tensor, count: int) -> Tensor:

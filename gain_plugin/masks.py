@@ -63,6 +63,10 @@ def check_masks(masks: Tensor, labels: Tensor, images: Tensor) -> Tensor:
         ValueError: another size than the images', another type, or values out of range.
 
     """
+    if not isinstance(masks, Tensor):
+        raise ValueError(
+            f'masks must be a tensor (N, H, W), got a {type(masks).__name__}: an image without one is 255 all over'
+        )
     if masks.ndim != 3 or masks.shape[-2:] != images.shape[-2:]:
         raise ValueError(
             f'masks must have the size of their images, {tuple(images.shape[-2:])}, got {tuple(masks.shape)}'

@@ -7,16 +7,17 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
-from gain_plugin.attention import blur, check_labels, erase, normalize_maps, soft_mask
+from gain_plugin.attention import blur, check_images, check_labels, check_soft_mask, erase, normalize_maps, soft_mask
 from gain_plugin.cam import CAM
 from gain_plugin.health import map_health
 from gain_plugin.hosts import refuse_checkpointing, refuse_compiled, refuse_first_order, warn_of_cut
-from gain_plugin.losses import GAINLoss
+from gain_plugin.losses import terms_of
 from gain_plugin.masks import check_masks
-from gain_plugin.passes import of_images
+from gain_plugin.passes import of_images, one_at_a_time
 from gain_plugin.recorder import Recorder
 from gain_plugin.scorers import SCORERS, Scorer
-from gain_plugin.step import Step
+from gain_plugin.settings import check_choice, check_flag
+from gain_plugin.step import Step, draw
 
 FILLS: dict[str, Callable[[Tensor], Tensor] | None] = {'zero': None, 'blur': blur}
 
@@ -84,14 +85,11 @@ class GAIN(CAM):
         second_order: bool = True,
         score_kwargs: dict[str, Any] | None = None,
     ) -> None:
-        if isinstance(scorer, str) and scorer not in SCORERS:
-            raise ValueError(f'scorer must be one of {tuple(SCORERS)} or a Scorer, got {scorer!r}')
-        if isinstance(fill, str) and fill not in FILLS:
-            raise ValueError(f'fill must be one of {tuple(FILLS)} or a function of images, got {fill!r}')
-        if not 0 <= sigma <= 1:
-            raise ValueError(f'sigma must be in 0..1, where maps are, got {sigma}')
-        if omega is not None and not omega > 0:
-            raise ValueError(f'omega must be above 0, or None for the map itself as the mask, got {omega}')
+        check_choice('scorer', scorer, SCORERS, function=True)
+        check_choice('fill', fill, FILLS, function=True)
+        check_soft_mask(sigma, omega)
+        check_flag('one_class', one_class)
+        check_flag('second_order', second_order)
         refuse_compiled(classifier)
         super().__init__(
             classifier,
@@ -102,8 +100,7 @@ class GAIN(CAM):
             weigh=weigh,
             score_kwargs=score_kwargs,
         )
-        terms = [GAINLoss()] if loss is None else [loss] if isinstance(loss, nn.Module) else loss
-        self.terms = nn.ModuleList(terms)
+        self.terms = nn.ModuleList(terms_of(loss))
         make = SCORERS[scorer] if isinstance(scorer, str) else scorer
         self.scorer = make if isinstance(make, Scorer) else make(classifier)
         refuse_checkpointing(classifier, self.scorer, second_order, bool(self.found and self.found.recomputes))
@@ -141,12 +138,14 @@ class GAIN(CAM):
             What the classifier returns, scores (N, K) for most, and the weighted terms to be added to its own loss.
 
         """
+        check_images(images)
         if not torch.is_grad_enabled():
             return self._without_gradients(images, labels, masks, inputs)
-        with self.record() as recorder:
-            output = self.classifier(images.clone(), **self.score_kwargs, **(inputs or {}))  # some write into it
-        features, scores = self.read(recorder, output)
-        return output, self.guide(images, labels, features, scores, masks, inputs=inputs)
+        with one_at_a_time(self.classifier):
+            with self.record() as recorder:
+                output = self.classifier(images.clone(), **self.score_kwargs, **(inputs or {}))  # some write into it
+            features, scores = self.read(recorder, output)
+            return output, self.guide(images, labels, features, scores, masks, inputs=inputs)
 
     def record(self) -> Recorder:
         """Recorder of the target and score layers, for a pass of the classifier that somebody else makes."""
@@ -180,9 +179,12 @@ class GAIN(CAM):
     ) -> Step:
         """What the terms of the loss are given; arguments as in ``guide``, ``strength`` as in ``Step``."""
         labels = check_labels(labels, scores)
+        state = self.generator.get_state()
+        drawn = draw(labels, self.generator) if self.one_class else labels
         if self.training:
             self.scorer.update(self.classifier)
-        drawn = self._draw(labels) if self.one_class else labels
+        else:  # a look between two steps changes nothing
+            self.generator.set_state(state)
         shown = drawn if masks is None else labels
         return Step(
             images=images,
@@ -209,7 +211,7 @@ class GAIN(CAM):
     def erase(self, images: Tensor, maps: Tensor, image: Tensor) -> Tensor:
         """Erased images (P, C, H, W) of ``maps`` (P, h, w) in 0..1, which are of the ``images`` at the places (P,)."""
         fill = None if self.fill is None else self.fill(images)[image]
-        return erase(images[image], self.mask(maps), fill)
+        return erase(images[image], self.mask(maps), fill).to(images)  # maps of a half-precision model are float32
 
     def mask(self, maps: Tensor) -> Tensor:
         """Soft masks (Eq. 4) of ``maps`` in 0..1, both (P, h, w)."""
@@ -234,19 +236,15 @@ class GAIN(CAM):
             self._differentiated_twice = True
         return maps
 
-    def _draw(self, labels: Tensor) -> Tensor:
-        """Keep one positive label an image, each with the same chance; (N, K) bool in and out."""
-        state = self.generator.get_state()
-        chance = torch.rand(labels.shape, generator=self.generator).masked_fill(~labels, -1)
-        if not self.training:  # a look between two steps changes nothing
-            self.generator.set_state(state)
-        return torch.zeros_like(labels).scatter(1, chance.argmax(1, keepdim=True), True) & labels
-
     def _without_gradients(
         self, images: Tensor, labels: Tensor, masks: Tensor | None, inputs: dict[str, Any] | None
     ) -> tuple[Any, dict[str, Tensor]]:
-        with torch.inference_mode(False), torch.enable_grad():
-            if images.is_inference():
-                images = images.clone()
-            output, losses = self.forward(images, labels, masks, inputs=inputs)
+        training, self.training = self.training, False  # this is no step: an average stays, and drawing, too
+        try:
+            with torch.inference_mode(False), torch.enable_grad():
+                if images.is_inference():
+                    images = images.clone()
+                output, losses = self.forward(images, labels, masks, inputs=inputs)
+        finally:
+            self.training = training
         return tree_map_only(Tensor, Tensor.detach, (output, losses))

@@ -1,10 +1,12 @@
 """Passes through a model that leave no trace in it."""
 
 import random
+import threading
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -13,6 +15,14 @@ from torch.func import functional_call
 
 _CONTAINERS = (dict, OrderedDict, defaultdict, list, set, deque)
 _OF_TORCH = {*vars(nn.Module())} - {'training', '_parameters', '_buffers', '_modules'}  # hooks and the like
+
+
+_LOCKS: 'WeakKeyDictionary[nn.Module, threading.RLock]' = WeakKeyDictionary()
+
+
+def one_at_a_time(model: nn.Module) -> Any:
+    """The lock of a model: its parameters are replaced for a while, which a pass of another thread must not see."""
+    return _LOCKS.setdefault(model, threading.RLock())
 
 
 def pass_with(

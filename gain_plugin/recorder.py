@@ -110,6 +110,8 @@ class Recorder:
 
 def get_layer(model: nn.Module, name: str) -> nn.Module:
     """The layer of that name, with or without ``':input'``; a ValueError names the closest ones where there is none."""
+    if not isinstance(name, str):
+        raise ValueError(f'a layer must be named as in named_modules(), got {name!r}')
     layers = dict(model.named_modules(remove_duplicate=False))
     name = name.removesuffix(INPUT)
     if name not in layers:

@@ -60,3 +60,9 @@ class Step:
             image, maps = image.expand(2), maps.expand(2, -1, -1)
         self.scored += len(image)
         return self.score(self.erase(maps, image), image)[: len(pairs)]
+
+
+def draw(labels: Tensor, generator: torch.Generator) -> Tensor:
+    """Keep one positive label an image, each with the same chance; (N, K) bool in and out."""
+    chance = torch.rand(labels.shape, generator=generator).masked_fill(~labels, -1)
+    return torch.zeros_like(labels).scatter(1, chance.argmax(1, keepdim=True), True) & labels

@@ -91,7 +91,7 @@ def find_layers(
 
     Raises:
         ValueError: scores that are not (N, K) or come out of a sigmoid or softmax; no such layer; a named one without a
-            grid, or that fires not once. The message says what to do.
+            grid, that fires not once, or that the scores do not depend on. The message says what to do.
 
     Warns:
         UserWarning: a target layer was found with hardly any of the network below it.
@@ -107,10 +107,13 @@ def find_layers(
         else:
             target, recomputes = _once(probe, target_layer), False
             candidates = [target]
+        layout = reader.learn(target) if reshape is None else None
+        if target_layer is not None:
+            _refuse_unlit(target, given, layout, reader.size)
         found = Layers(
             target=target.name,
             score=_score_layer(probe, given) if score_layer is None and scores is None else score_layer or '',
-            layout=reader.learn(target) if reshape is None else None,
+            layout=layout,
             grids=_grids([*candidates, target], reader),
             image_size=reader.size,
             share=share_below(probe.outputs, target),
@@ -179,6 +182,21 @@ def _once(probe: Probe, name: str) -> Output:
     if len(fired) != 1:
         raise ValueError(_fired(name, len(fired)))
     return fired[0]
+
+
+def _refuse_unlit(target: Output, scores: Tensor, layout: Layout | None, size: tuple[int, int]) -> None:
+    """Raise a ValueError where no score has a gradient to the grid of a named layer, and so all maps are zero."""
+    if not target.value.requires_grad:  # frozen, below a cut: the graph begins there
+        return
+    weights = torch.linspace(1, 2, scores.shape[1]).to(scores).expand_as(scores)  # a plain sum may be a constant
+    (gradient,) = torch.autograd.grad(scores, target.value, weights, retain_graph=True, allow_unused=True)
+    if gradient is None:
+        raise ValueError(f'the scores do not depend on layer {target.name!r}: name a target_layer that leads to them')
+    if layout is not None and gradient.any() and not layout.to_grid(gradient, size).any():
+        raise ValueError(
+            f'the scores depend on layer {target.name!r} by its class token alone, so that maps of its grid are zero: '
+            'name an earlier target_layer, such as the norm in front of the last attention'
+        )
 
 
 def _fired(name: str, times: int) -> str:
