@@ -4,12 +4,12 @@ from typing import Any
 
 import torch
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from torch import nn
 
 from gain_plugin.images import read_image
+from gain_plugin.mm.hosts import host_of
 from gain_plugin.mm.samples import bound_arguments
 from gain_plugin.pseudo_labels.crf import smooth
 
@@ -23,8 +23,7 @@ class CRFHook(Hook):
 
     def before_test(self, runner: Runner) -> None:
         """Begin to listen."""
-        host = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        self._handle = host.register_forward_hook(self._refine, with_kwargs=True)
+        self._handle = host_of(runner).register_forward_hook(self._refine, with_kwargs=True)
 
     def after_test(self, runner: Runner) -> None:
         """Leave the host as it was."""
