@@ -120,6 +120,18 @@ def test_segmenter_trains_and_tests_on_a_slice(path, tmp_path, load, monkeypatch
     assert 0 <= runner.test()['mIoU'] < 100
 
 
+def test_the_small_segmenter_is_tested_in_the_middle_of_the_sizes_it_was_trained_at(load):
+    from mmengine.registry import DATASETS
+
+    cfg = load(Path('configs/voc_animals_segmenters/deeplabv3plus_lite0.py'))
+    resize = next(step for step in cfg.train_dataloader.dataset.pipeline if step.type == 'RandomResize')
+    sample = DATASETS.build(cfg.test_dataloader.dataset)[0]
+    truth = sample['data_samples'].gt_sem_seg.data
+    assert max(sample['inputs'].shape) == resize.scale[0] * sum(resize.ratio_range) / 2 == 252
+    assert truth.shape[1:] == sample['data_samples'].ori_shape  # answers are compared at the mask's own size
+    assert max(truth.shape) > 252
+
+
 @pytest.fixture(scope='module')
 def trained(full, tmp_path_factory):
     """Config file, checkpoint and work directory of a small segmenter, trained for a step."""

@@ -16,6 +16,18 @@ train_dataloader = dict(
         ]
     ),
 )
+test_pipeline = [
+    _base_.load,
+    dict(  # the image alone, to the middle of the sizes trained on; answers come back at its own size, as the mask is
+        type='KeyMapper',
+        mapping=dict(img='img'),
+        remapping=dict(img='img', img_shape='img_shape'),
+        transforms=[dict(type='Resize', scale=(252, 252), keep_ratio=True)],
+    ),
+    dict(type='PackSegInputs', meta_keys=_base_.meta_keys),
+]
+val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+test_dataloader = val_dataloader
 iterations = 1000
 train_cfg = dict(max_iters=iterations, val_interval=iterations)
 model = dict(
