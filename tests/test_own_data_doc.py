@@ -169,7 +169,7 @@ def test_every_source_is_converted_for_a_config_that_opens(block):
 def test_training_looking_and_labels_in_the_order_of_the_page():
     make_table()
     run(CONVERTED[2])
-    train, test, labels = AFTERWARDS
+    train, test, report, labels = AFTERWARDS
     run(train, '--cfg-options', *SMALL, 'train_cfg.max_epochs=2')
     (log,) = Path('work_dirs/own').glob('*/vis_data/scalars.json')
     logged = {key: value for line in log.read_text().splitlines() for key, value in json.loads(line).items()}
@@ -180,6 +180,8 @@ def test_training_looking_and_labels_in_the_order_of_the_page():
     pictures[0].unlink()
     run(test, '--cfg-options', *SMALL)
     assert pictures[0].exists()
+    run(report)
+    assert 'seed mIoU' in Path('report.html').read_text()
     run(labels, '--workers', '0', '--cfg-options', *SMALL)
     listed = {line.split(',')[0] for line in Path('own/train.csv').read_text().splitlines()[1:] if line.split(',')[1]}
     assert {Path(name).stem for name in listed} <= {path.stem for path in Path('own/labels').rglob('*.png')}

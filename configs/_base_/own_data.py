@@ -54,6 +54,7 @@ model = dict(
 default_hooks = dict(
     gain=dict(type='GAINHook'),  # from two thirds of the run on
     attention=dict(type='AttentionHook', scales=(1.0, 0.5, 1.5, 2.0), flip=True),
+    report=dict(type='ReportData'),
     pictures=dict(type='MapPictures'),
 )
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=20, val_interval=20)

@@ -38,4 +38,7 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = val_dataloader
-default_hooks = dict(attention=dict(type='AttentionHook', scales=(1.0, 0.5, 1.5, 2.0), flip=True))
+default_hooks = dict(
+    attention=dict(type='AttentionHook', scales=(1.0, 0.5, 1.5, 2.0), flip=True),
+    report=dict(type='ReportData'),
+)

@@ -33,6 +33,7 @@ model = dict(
 )
 default_hooks = dict(
     attention=dict(type='AttentionHook', num_classes=4, target_layer='network.features', score_layer='network'),
+    report=dict(type='ReportData'),
 )
 
 stride = 4  # of the network's grid

@@ -54,6 +54,7 @@ model = dict(
 )
 default_hooks = dict(
     attention=dict(type='AttentionHook', num_classes=len(classes), scales=(1.0, 0.5, 1.5, 2.0), flip=True),
+    report=dict(type='ReportData'),
 )
 
 stride = 16  # of the network's grid

@@ -4,6 +4,7 @@ import click
 
 from gain_plugin.commands.layers import layers
 from gain_plugin.commands.maps import maps
+from gain_plugin.commands.report import report
 
 
 @click.group(context_settings={'help_option_names': ['-h', '--help']})
@@ -16,5 +17,5 @@ def main() -> None:
     """
 
 
-for verb in (maps, layers):
+for verb in (maps, layers, report):
     main.add_command(verb)

@@ -12,6 +12,7 @@ from gain_plugin.mm.localization import Localization
 from gain_plugin.mm.map_pictures import MapPictures
 from gain_plugin.mm.metrics import MultiLabelAP, SeedIoU
 from gain_plugin.mm.pseudo_labels import make_pseudo_labels
+from gain_plugin.mm.report_data import ReportData
 from gain_plugin.mm.sampler import MaskedSampler
 from gain_plugin.mm.synthetic import SyntheticDataset
 from gain_plugin.mm.tags import TagLoss, TagsAsMask
@@ -32,6 +33,7 @@ __all__ = [
     'MaskedSampler',
     'MultiLabelAP',
     'MultiLabelClassifier',
+    'ReportData',
     'SeedIoU',
     'SpuriousCue',
     'SyntheticDataset',

@@ -1,13 +1,10 @@
 """Pictures of attention maps: of what is evaluated, and of the same photos over and over while guidance trains."""
 
-import re
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from mmengine.dataset import pseudo_collate
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
@@ -16,11 +13,13 @@ from mmengine.runner import Runner
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor, nn
 
+from gain_plugin.attention import normalize_maps
 from gain_plugin.health import Look, look
 from gain_plugin.images import read_image
 from gain_plugin.mm.hook import GAINHook
 from gain_plugin.mm.hosts import host_of
 from gain_plugin.mm.samples import multi_hot
+from gain_plugin.pictures import file_name, overlay, resize_map
 
 LINE = 20  # pixels of text above a picture
 
@@ -29,7 +28,7 @@ LINE = 20  # pixels of text above a picture
 class MapPictures(Hook):
     """Write the maps of the first validated or tested photos into ``maps`` in the work directory.
 
-    The photo and beside it the photo below its map, blue where the map is 0 and red where it is 1. Needs
+    The photo and beside it the photo below its map, dark blue where the map is 0 and yellow where it is 1. Needs
     ``AttentionHook`` before it.
 
     With an ``interval`` it also draws the first photos of ``val`` while ``GAINHook`` guides: the photo, the photo below
@@ -113,10 +112,9 @@ class MapPictures(Hook):
     def _draw(self, sample: Any, image: Tensor) -> None:
         drawn = not Path(sample.img_path).exists()  # as the embedded scenes are, in RGB
         photo = image.permute(1, 2, 0).cpu().numpy() if drawn else read_image(sample.img_path)
-        for label, own in zip(sorted(set(sample.gt_label)), sample.attention_maps.cpu().numpy(), strict=True):
-            below = _under(photo, own / max(own.max(), 1e-5))
-            picture = Image.fromarray(np.concatenate([photo, below], 1))
-            picture.save(self._folder / f'{self._seen:03}_{_as_file(sample.img_path, self._names[label])}.jpg')
+        for label, own in zip(sorted(set(sample.gt_label)), normalize_maps(sample.attention_maps), strict=True):
+            picture = Image.fromarray(np.concatenate([photo, overlay(photo, own)], 1))
+            picture.save(self._folder / f'{self._seen:03}_{_name(sample.img_path, self._names[label])}.jpg')
 
     def _erasure(self, host: nn.Module, sample: dict[str, Any]) -> tuple[np.ndarray, str]:
         """The picture (H, W, 3) of a sample, and a name for it."""
@@ -126,7 +124,7 @@ class MapPictures(Hook):
         label = int(labels.nonzero()[0, 1])
         seen = look(self._guide.gain, data['inputs'], labels & (labels.cumsum(1) == 1))
         name, path = self._names[label], data['data_samples'][0].img_path
-        return _strip(_as_photo(host, data['inputs']), _as_photo(host, seen.erased), seen, name), _as_file(path, name)
+        return _strip(_as_photo(host, data['inputs']), _as_photo(host, seen.erased), seen, name), _name(path, name)
 
 
 def _with_labels(dataset: Any, count: int, ignored: Any) -> list[dict[str, Any]]:
@@ -143,17 +141,10 @@ def _as_photo(host: nn.Module, images: Tensor) -> np.ndarray:
     return (images[0] * std + mean).round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
 
 
-def _under(photo: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """A photo (H, W, 3) below a map (H, W) in 0..1, blue for 0 and red for 1, uint8."""
-    heat = values[..., None]
-    return (0.5 * photo + 127.5 * np.concatenate([heat, 1 - np.abs(2 * heat - 1), 1 - heat], -1)).astype(np.uint8)
-
-
 def _strip(photo: np.ndarray, erased: np.ndarray, seen: Look, name: str) -> np.ndarray:
     """Photo, map, soft mask and erased photo side by side below a line of text."""
-    both = F.interpolate(torch.stack([seen.maps, seen.masks], 1), photo.shape[:2], mode='bilinear')[0].cpu().numpy()
-    mask = np.repeat((255 * both[1]).astype(np.uint8)[..., None], 3, 2)
-    panels = np.concatenate([photo, _under(photo, both[0]), mask, erased], 1)
+    mask = (255 * resize_map(seen.masks[0], photo.shape[:2])).byte()[..., None].expand(-1, -1, 3).numpy()
+    panels = np.concatenate([photo, overlay(photo, seen.maps[0]), mask, erased], 1)
     strip = Image.new('RGB', (panels.shape[1], panels.shape[0] + LINE), 'white')
     strip.paste(Image.fromarray(panels), (0, LINE))
     text = f'{name}: {seen.before[0]:.2f}, erased {seen.after[0]:.2f}, {seen.masks.mean():.0%} covered'
@@ -161,6 +152,5 @@ def _strip(photo: np.ndarray, erased: np.ndarray, seen: Look, name: str) -> np.n
     return np.asarray(strip)
 
 
-def _as_file(path: str, name: str) -> str:
-    """A file's stem and a class, without what file systems do not take."""
-    return re.sub(r'[\\/:*?"<>|\0]', '_', f'{Path(path).stem}_{name}')
+def _name(path: str, cls: str) -> str:
+    return f'{file_name(Path(path).stem)}_{file_name(cls)}'

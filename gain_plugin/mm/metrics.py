@@ -11,8 +11,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from mmengine.registry import METRICS
 
-from gain_plugin.mm.samples import maps_and_truth, with_masks
-from gain_plugin.pooling import pool_logits
+from gain_plugin.mm.samples import maps_and_truth, predicted_scores, with_masks
 from gain_plugin.seeds import THRESHOLDS, seed_confusion, seed_summary
 
 
@@ -27,10 +26,7 @@ class MultiLabelAP(BaseMetric):
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Collect each sample's ``pred_scores`` (K,), or ``seg_logits`` (K, H, W), and ``gt_label`` (n,)."""
         for sample in data_samples:
-            if 'pred_scores' in sample:
-                scores = torch.as_tensor(sample['pred_scores']).cpu().numpy()
-            else:
-                scores = pool_logits(sample['seg_logits']['data'][None])[0].cpu().numpy()
+            scores = predicted_scores(sample).numpy()
             truth = np.zeros(len(scores), bool)
             truth[np.asarray(sample['gt_label'], dtype=int)] = True
             self.results.append((scores, truth))

@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 from gain_plugin.files import write_atomically
 from gain_plugin.mm.checkpoints import newest_whole
 
-NOT_TRAINING = ('attention', 'logger', 'pictures', 'visualization')  # hooks that leave the weights alone
+NOT_TRAINING = ('attention', 'logger', 'pictures', 'report', 'visualization')  # hooks that leave the weights alone
 
 
 def train(cfg: Config, work_dir: Path) -> Runner:

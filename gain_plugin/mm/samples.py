@@ -9,6 +9,7 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
 from gain_plugin.masks import UNKNOWN
+from gain_plugin.pooling import pool_logits
 
 
 def multi_hot(samples: Sequence[BaseDataElement], num_classes: int, ignored: Collection[int] | None = None) -> Tensor:
@@ -67,6 +68,13 @@ def maps_and_truth(sample: dict[str, Any]) -> tuple[Tensor, Tensor, Tensor]:
     """``attention_maps`` (n, H, W), their classes (n,) and the ``gt_sem_seg`` (H, W) of a tested sample, as a dict."""
     classes = torch.as_tensor(sorted(set(sample['gt_label'])), dtype=torch.long)
     return sample['attention_maps'].cpu(), classes, sample['gt_sem_seg']['data'].squeeze(0).cpu().long()
+
+
+def predicted_scores(sample: dict[str, Any]) -> Tensor:
+    """``pred_scores`` (K,) of a tested sample, as a dict, or its pooled ``seg_logits``; on the CPU."""
+    if 'pred_scores' in sample:
+        return torch.as_tensor(sample['pred_scores']).cpu()
+    return pool_logits(sample['seg_logits']['data'][None])[0].cpu()
 
 
 def bound_arguments(model: nn.Module, args: tuple, kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def call(tmp_path):
     )
     runner = SimpleNamespace(val_loop=loop, test_loop=loop, work_dir=str(tmp_path / 'work'))
     maps = torch.zeros(1, 6, 8)
-    maps[:, :3] = 0.2  # the maximum is red, whatever it is
+    maps[:, :3] = 0.2  # the maximum is yellow, whatever it is
     hook = MapPictures(count=2)
 
     def made(stage, path=tmp_path / 'a b.png', times=3):
@@ -49,14 +49,14 @@ def call(tmp_path):
 @pytest.mark.parametrize('file', ['a b.png', 'drawn by code'])
 def test_photo_and_map_side_by_side(call, tmp_path, stage, file):
     written = call(stage, tmp_path / file)
-    stem = file.removesuffix('.png')
+    stem = file.removesuffix('.png').replace(' ', '_')
     assert [path.name for path in written] == [f'00{index}_{stem}_hot_dog.jpg' for index in (1, 2)]  # no more
     with Image.open(written[0]) as image:
         pixels = np.asarray(image).astype(int)
     assert pixels.shape == (6, 16, 3)
     assert abs(pixels[:, :7] - 100).max() < 40  # JPEG
-    red, blue = pixels[0, -1], pixels[-1, -1]
-    assert red[0] > red[2] + 60 and blue[2] > blue[0] + 60
+    yellow, blue = pixels[0, -1], pixels[-1, -1]
+    assert yellow[0] > yellow[2] + 60 and blue[2] > blue[1] + 20 and blue.sum() < yellow.sum()
 
 
 def test_each_evaluation_draws_anew(call):
