@@ -25,8 +25,8 @@ def read_list(path: Path) -> list[str]:
     return list(lines)
 
 
-def read_text(path: Path, what: str) -> str:
-    """A text file in UTF-8, with or without a byte order mark, whatever its line ends are."""
+def read_text(path: Path, what: str = 'the file') -> str:
+    """A text file in UTF-8, with any line ends, with or without a byte order mark; errors say ``what`` it is."""
     if path.is_dir():
         raise ValueError(f'{what} {path} is a folder: name a file')
     if not path.is_file():

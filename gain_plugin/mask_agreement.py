@@ -23,17 +23,6 @@ def check_agreement(entries: Sequence[Entry], numbers: MaskNumbers, classes: Seq
     others = sum(bool(values - {label + 1 for label in entry.labels}) for entry, values in zip(few, shown, strict=True))
     if few and (own == 0 or others > own):
         raise ValueError(
-            f'of {len(few)} masks of tagged photos, as {few[0].mask}, {own} show a class of their photo and {others} '
-            f'another: {_describe(few, numbers)}. Name what the values mean in mask_classes, as '
-            f'mask_classes={list(classes)!r} for 1, 2, ... or dict(name=value)'
+            f'of {len(few)} masks of tagged photos {own} show a class of their photo and {others} another: '
+            f'{numbers.describe([entry.mask or "" for entry in few])}; these classes are {list(classes)}'
         )
-
-
-def _describe(entries: Sequence[Entry], numbers: MaskNumbers) -> str:
-    """Which values there are in the files themselves."""
-    values: set[int] = set()
-    for entry in entries:
-        values |= numbers.raw_values(entry.mask or '')
-    if values <= {0, UNKNOWN}:
-        return f'they have the values {sorted(values)} alone, and 255 means unknown'
-    return f'they have the values {sorted(values)[:12]}'

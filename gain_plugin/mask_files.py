@@ -1,7 +1,9 @@
 """Masks as files: what their pixels mean, and reading them."""
 
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -11,6 +13,8 @@ from gain_plugin.masks import UNKNOWN, is_background, voc_palette
 
 Pixel = int | Sequence[int]
 """A number, or red, green and blue in 0..255."""
+Numbering = Sequence[str] | Mapping[str, Pixel] | Sequence[tuple[str, Pixel]]
+SPECIAL = ('background', 'unknown')
 SHOWN = 5  # values in a message
 
 
@@ -19,40 +23,41 @@ class MaskNumbers:
 
     Args:
         classes: K to learn, in the order of the scores.
-        names: names of the values 1, 2, ...; or of each name its value or colour (red, green, blue). There, two names
-            have a meaning of their own: ``background``, 0 or black if not given, and ``unknown``, 255 if not given and
-            no class has this value. What is no class to learn is background.
+        names: names of the values 1, 2, ...; or of each name its value or colour (red, green, blue), as a dict, or as
+            pairs where a name has several. There, two names have a meaning of their own: ``background``, 0 or black if
+            not given, and ``unknown``, 255 if not given and no class has this value. What is no class to learn is
+            background, and so is what is transparent in colours.
 
     Raises:
         ValueError: a class without a value, a value with two names, numbers beside colours, or what is neither.
 
     """
 
-    def __init__(self, classes: Sequence[str], names: Sequence[str] | Mapping[str, Pixel]) -> None:
-        missing = [name for name in classes if name not in names]
+    def __init__(self, classes: Sequence[str], names: Numbering) -> None:
+        given = _pairs(names)
+        missing = [name for name in classes if name not in dict(given)]
         if missing:
-            raise ValueError(f'classes {missing} are not among mask_classes {list(names)}')
+            raise ValueError(f'classes {missing} are not among mask_classes {list(dict(given))}')
         if len(classes) >= UNKNOWN:
             raise ValueError(f'{len(classes)} classes do not fit into masks of 8 bit, where {UNKNOWN} is unknown')
-        if not isinstance(names, Mapping) and any(is_background(name) for name in names):
-            raise ValueError(f'mask_classes are the names of 1, 2, ...: leave the background out of {list(names)}')
-        given = dict(names) if isinstance(names, Mapping) else {name: value for value, name in enumerate(names, 1)}
-        codes = {name: _code(name, pixel) for name, pixel in given.items()}
-        self.colours = any(not isinstance(pixel, int) for pixel in given.values())
-        if self.colours and any(isinstance(pixel, int) for pixel in given.values()):
+        self.colours = any(not _is_number(pixel) for _, pixel in given)
+        if self.colours and any(_is_number(pixel) for _, pixel in given):
             raise ValueError(f'mask_classes must be all numbers or all colours, got {given}')
-        if 0 not in codes.values():
-            codes.setdefault('background', 0)
-        if not self.colours and UNKNOWN not in codes.values():
-            codes.setdefault('unknown', UNKNOWN)
-        if len(set(codes.values())) < len(codes):
-            twice = [name for name, code in codes.items() if list(codes.values()).count(code) > 1]
-            raise ValueError(f'mask_classes gives {twice} one value: each needs its own')
+        named: dict[int, str] = {}
+        for name, pixel in given:
+            before = named.setdefault(_code(name, pixel), name)
+            if before != name:
+                raise ValueError(f'mask_classes gives {[before, name]} one value: each needs its own')
+        named.setdefault(0, 'background')
+        if not self.colours and 'unknown' not in named.values():
+            named.setdefault(UNKNOWN, 'unknown')
         own = {name: index + 1 for index, name in enumerate(classes)}
-        self._classes = len(given.keys() - {'background', 'unknown'})
-        self._codes = np.array(sorted(codes.values()), np.int64)
-        named = {code: own.get(name, UNKNOWN if name == 'unknown' else 0) for name, code in codes.items()}
-        self._values = np.array([named[code] for code in sorted(named)], np.uint8)
+        self._names = {code: named[code] for code in sorted(named)}
+        self._others = dict(given).keys() - {*classes, *SPECIAL}
+        self._classes = len(classes) + len(self._others)
+        self._codes = np.array(list(self._names), np.int64)
+        meant = [own.get(name, UNKNOWN if name == 'unknown' else 0) for name in self._names.values()]
+        self._values = np.array(meant, np.uint8)
 
     def read(self, path: str | Path) -> np.ndarray:
         """A mask (H, W) uint8: 0 background, c + 1 for class c, 255 unknown; upright, as images are.
@@ -68,10 +73,19 @@ class MaskNumbers:
                 raise ValueError(self._explain(np.setdiff1d(pixels, self._codes)))
             return self._values[places]
 
-    def raw_values(self, path: str | Path) -> set[int]:
-        """The values in the file, before their meaning; of a colour red * 65536 + green * 256 + blue."""
-        with open_picture(path) as picture:
-            return set(np.unique(self._pixels(picture)).tolist())
+    def describe(self, paths: Sequence[str | Path]) -> str:
+        """Which values a few masks have, and which they should: for an error about their numbering."""
+        modes, values = set(), set()
+        for path in paths:
+            with open_picture(path) as picture:
+                modes.add(picture.mode)
+                values.update(np.unique(self._pixels(picture)).tolist())
+        shown = [self._show(value) for value in sorted(values)[:12]]
+        meant = [f'{self._show(code)} is {name}' for code, name in self._names.items() if name not in self._others]
+        return (
+            f'masks as {paths[0]} (mode {"/".join(sorted(modes))}) have the values {shown}, where {", ".join(meant)}. '
+            'Say what they are in mask_classes: as [names of 1, 2, ...], or as dict(name=value)'
+        )
 
     def _pixels(self, picture: Image.Image) -> np.ndarray:
         return _colours(picture) if self.colours else self._numbers(picture)
@@ -90,36 +104,53 @@ class MaskNumbers:
             raise ValueError(f'its floats {pixels.min():g} to {pixels.max():g} are no numbers of classes')
         return pixels.astype(np.int64)
 
+    def _show(self, code: int) -> int | tuple[int, ...]:
+        return (code >> 16, code >> 8 & 255, code & 255) if self.colours else code
+
     def _explain(self, wrong: np.ndarray) -> str:
         if self.colours:
-            colours = [(code >> 16, code >> 8 & 255, code & 255) for code in wrong[:SHOWN].tolist()]
+            colours = [self._show(code) for code in wrong[:SHOWN].tolist()]
             return f'it has {len(wrong)} colours that mask_classes does not name, as {colours}; JPEG blurs colours'
         values = f'{wrong[:SHOWN].tolist()}{" and more" if len(wrong) > SHOWN else ""}'
         text = f'it has the values {values}, beyond 255 and its {self._classes} classes'
         if wrong.max() > UNKNOWN:
-            return f'{text}: these are of 16 bit; say which are what in mask_classes'
+            return f'{text}: these are of 16 bit; say what each means in mask_classes'
         if len(wrong) > 20:
             return f'{text}: it seems to be a picture of grey levels or a JPEG, which blurs values'
-        return f'{text}: name what each means in mask_classes'
+        return f'{text}: say what each means in mask_classes'
+
+
+def _pairs(names: Numbering) -> list[tuple[str, Pixel]]:
+    """Of each name its value."""
+    if isinstance(names, str):
+        raise ValueError(f'mask_classes must be a list of names, got {names!r}')
+    if isinstance(names, Mapping):
+        return [(name, tuple(pixel) if isinstance(pixel, np.ndarray) else pixel) for name, pixel in names.items()]
+    if not all(isinstance(name, str) for name in names):
+        return list(names)  # type: ignore[arg-type]
+    if any(is_background(str(name)) for name in names):
+        raise ValueError(f'mask_classes are the names of 1, 2, ...: leave the background out of {list(names)}')
+    return [(str(name), value) for value, name in enumerate(names, 1)]
+
+
+def _is_number(pixel: object) -> bool:
+    return isinstance(pixel, Integral) and not isinstance(pixel, bool)
 
 
 def _code(name: str, pixel: Pixel) -> int:
-    if isinstance(pixel, int) and not isinstance(pixel, bool) and 0 <= pixel <= 0xFFFF:
-        return pixel
-    if (
-        not isinstance(pixel, int)
-        and len(pixel) == 3
-        and all(isinstance(part, int) and 0 <= part <= 255 for part in pixel)
-    ):
-        red, green, blue = pixel
-        return red << 16 | green << 8 | blue
+    parts: list[Any] = [pixel] if _is_number(pixel) else list(pixel) if isinstance(pixel, Sequence) else []
+    highest = 0xFFFF if len(parts) == 1 else 255
+    if len(parts) in (1, 3) and all(_is_number(part) and 0 <= part <= highest for part in parts):
+        return sum(int(part) << shift for part, shift in zip(reversed(parts), (0, 8, 16), strict=False))
     raise ValueError(f'mask_classes: {name!r} needs a number or three (red, green, blue) in 0..255, got {pixel!r}')
 
 
 def _colours(picture: Image.Image) -> np.ndarray:
-    """(H, W) a number a colour."""
-    red, green, blue = np.moveaxis(np.asarray(picture.convert('RGB')).astype(np.int64), 2, 0)
-    return red << 16 | green << 8 | blue
+    """(H, W) a number a colour; 0 where it is transparent."""
+    red, green, blue, alpha = np.moveaxis(np.asarray(picture.convert('RGBA')).astype(np.int64), 2, 0)
+    if not np.isin(alpha, (0, 255)).all():
+        raise ValueError('its alpha channel makes pixels half transparent, which has no meaning in a mask')
+    return np.where(alpha == 0, 0, red << 16 | green << 8 | blue)
 
 
 def _grey(pixels: np.ndarray) -> np.ndarray:

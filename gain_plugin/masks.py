@@ -6,6 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+VOC_CLASSES = tuple(
+    'aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike person pottedplant sheep '
+    'sofa train tvmonitor'.split()
+)
+"""PASCAL VOC's, in the order of the values 1 to 20."""
 UNKNOWN = 255
 """The value of pixels that say nothing."""
 

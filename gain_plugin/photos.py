@@ -1,6 +1,7 @@
 """Which file in a folder an id means."""
 
 import os
+import unicodedata
 from collections import defaultdict
 from functools import cache
 from pathlib import Path
@@ -46,6 +47,15 @@ class Folder:
             raise ValueError(f'{name!r} may be any of {paths}: write the extension, or remove the others')
         return paths[0] if paths else None
 
+    def hint(self, name: str) -> str:
+        """For an error: a file in its place whose name differs in case, in extension, or in how accents are encoded."""
+        folder, base = os.path.split(self._inside(name))
+        path = os.path.join(self.root, folder)
+        files = sorted(os.listdir(path)) if os.path.isdir(path) else []
+        meant = {_folded(base), _folded(os.path.splitext(base)[0])}
+        found = [one for one in files if _folded(os.path.splitext(one)[0]) in meant]
+        return f'; did you mean {found[0]!r}?' if found else ''
+
     def _inside(self, name: str) -> str:
         path = os.path.normpath(name.replace('\\', '/'))
         if os.path.isabs(path):
@@ -66,6 +76,10 @@ class Folder:
                     names[without_extension(name)].append(name)
             self._listed[folder] = dict(names)
         return self._listed[folder]
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize('NFC', name).casefold()
 
 
 def is_picture(name: str) -> bool:

@@ -10,14 +10,10 @@ import numpy as np
 from gain_plugin.images import read_image
 from gain_plugin.lists import read_list
 from gain_plugin.mask_files import MaskNumbers, Pixel
-from gain_plugin.masks import UNKNOWN, is_background
+from gain_plugin.masks import UNKNOWN, VOC_CLASSES, is_background
 from gain_plugin.photos import Folder, without_extension
 from gain_plugin.tags import Tags, read_tags
 
-VOC_CLASSES = tuple(
-    'aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike person pottedplant sheep '
-    'sofa train tvmonitor'.split()
-)
 MASK_FOLDERS = ('SegmentationClassAug', 'SegmentationClass')
 
 
@@ -71,11 +67,7 @@ class PhotoReader(NamedTuple):
         mask = self.numbers.read(entry.mask)
         if mask.shape != image.shape[:2]:
             turned = mask.shape == image.shape[1::-1]
-            hint = (
-                ': was it drawn before the photo was turned upright by its EXIF entry?'
-                if turned
-                else ': they must agree'
-            )
+            hint = 'was it drawn before the photo was turned by its EXIF entry?' if turned else 'they must agree'
             raise ValueError(f'{entry.mask} is {mask.shape}, its image {image.shape[:2]}: {hint}')
         return image, mask
 
@@ -125,7 +117,8 @@ class TaggedPhotos:
         image = self.images.find(name)
         if image is None:
             raise FileNotFoundError(
-                f'{os.path.join(self.images.root, name)}, which {self.list_file} lists, is not there in any format'
+                f'{os.path.join(self.images.root, name)}, which {self.list_file} lists, is not there in any format of '
+                f'Pillow{self.images.hint(name)}'
             )
         stem = without_extension(os.path.relpath(image, self.images.root)).replace(os.sep, '/')
         mask = self._find_mask(name, stem, image)
@@ -170,13 +163,17 @@ class TaggedPhotos:
             return tuple(int(value) - 1 for value in present if value not in (0, UNKNOWN))
         labels = self.tags.find(name)
         if labels is None:
-            raise ValueError(f'{self.tags.path} has no row for the image {name} of {self.list_file}')
+            known = f'; its rows are as {next(iter(self.tags.labels))!r}' if self.tags.labels else ''
+            raise ValueError(f'{self.tags.path} has no row for the image {name!r} of {self.list_file}{known}')
         return labels
 
 
 def _checked(classes: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(classes, str) or not classes:
+    if isinstance(classes, str) or not classes or not all(isinstance(name, str) for name in classes):
         raise ValueError(f'classes must be a list of names, got {classes!r}')
+    blank = [name for name in classes if not name or name != name.strip()]
+    if blank:
+        raise ValueError(f'classes must be names without blanks around them, got {blank}')
     twice = sorted({name for name in classes if list(classes).count(name) > 1})
     if twice:
         raise ValueError(f'classes has {twice} more than once')

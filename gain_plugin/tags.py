@@ -1,4 +1,4 @@
-"""Image-level labels from a CSV, in the forms that spreadsheets and exports have."""
+"""Image-level labels from a table, in the forms that spreadsheets and exports have, or from ``cls_labels.npy``."""
 
 import csv
 import io
@@ -8,14 +8,18 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+from gain_plugin.label_vectors import read_vectors
 from gain_plugin.lists import read_text
 from gain_plugin.photos import without_extension
 from gain_plugin.tag_names import TagNames
 
 ID_COLUMNS = (
-    'id image image_id imageid img img_id image_name filename file_name file name path image_path photo'.split()
+    'id image imageid img imgid imagename imgname filename filepath file name path imagepath imgpath photo photoname'
+).split()
+LABEL_COLUMNS = (
+    'labels label labelname tags tag tagname classes class classname category categories categoryname'.split()
 )
-LABEL_COLUMNS = 'labels label tags tag classes class class_name category categories'.split()
+PLURALS = ('labels', 'tags', 'classes', 'categories')
 FLAGS = {'0': False, '1': True, '0.0': False, '1.0': True, 'false': False, 'true': True}
 
 
@@ -65,7 +69,7 @@ def read_tags(path: Path, classes: Sequence[str], others: Iterable[str] = ()) ->
       and in the columns behind; several rows of an image are added up;
     * or a column a class, with 0 or 1, false or true.
 
-    An image with an empty cell has no label.
+    An image with an empty cell has no label. A file ``.npy`` is the dict of multi-hot vectors of ``label_vectors``.
 
     Args:
         path: the file.
@@ -77,17 +81,42 @@ def read_tags(path: Path, classes: Sequence[str], others: Iterable[str] = ()) ->
         ValueError: another form, a name that is none of these, contradicting rows; names the file and the line.
 
     """
+    if path.suffix == '.npy':
+        return Tags(path, read_vectors(path, len(classes)))
     rows = _rows(path)
-    _, header = next(rows, ('', []))
-    lower = [name.lower() for name in header]
-    key = next((lower.index(name) for name in ID_COLUMNS if name in lower), None)
+    header, key = _header(path, rows)
     names = TagNames(classes, others)
-    named = any(_kind(name) in LABEL_COLUMNS for name in header)
-    if key is None or not (named or set(header) & set(classes)):
-        raise ValueError(f'{path} needs the columns id and labels, or id and one a class; it has {header}')
     columns: _NameColumns | _FlagColumns
-    columns = _NameColumns.of(header, key, names) if named else _FlagColumns.of(path, header, key, classes, names)
+    if _label_columns(header, key):
+        columns = _NameColumns.of(header, key, names)
+    elif set(header) & set(classes):
+        columns = _FlagColumns.of(path, header, key, classes, names)
+    else:
+        raise ValueError(f'{path} needs the columns id and labels, or id and one a class; it has {header}')
     return Tags(path, _merge(rows, key, columns))
+
+
+def class_names(path: Path) -> tuple[str, ...]:
+    """The classes that a table names: its columns of 0 and 1 in their order, or else what its cells say, sorted.
+
+    Cells are split at ``,`` ``;`` or ``|`` where there is one of these, else at blanks, but under a heading as
+    ``label`` or ``class`` a cell without marks is one name.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: another form than ``read_tags`` reads.
+
+    """
+    rows = _rows(path)
+    header, key = _header(path, rows)
+    columns = _label_columns(header, key)
+    if not columns:
+        return tuple(name for index, name in enumerate(header) if index != key)
+    cells = [_NameColumns(len(header), columns, TagNames(())).cells(row) for _, row in rows]
+    marked = any(len(row) > 1 or re.search('[,;|]', cell) for row in cells for cell in row)
+    whole = marked or _kind(header[columns[0]]) not in PLURALS
+    split = '[,;|]' if whole else r'\s+'
+    return tuple(sorted({name.strip() for row in cells for cell in row for name in re.split(split, cell)} - {''}))
 
 
 class _NameColumns(NamedTuple):
@@ -97,15 +126,16 @@ class _NameColumns(NamedTuple):
 
     @classmethod
     def of(cls, header: Sequence[str], key: int, names: TagNames) -> '_NameColumns':
-        kinds = [_kind(name) for name in header]
-        found = [index for index, kind in enumerate(kinds) if index != key and (not kind or kind in LABEL_COLUMNS)]
-        return cls(len(header), found, names)
+        return cls(len(header), _label_columns(header, key), names)
+
+    def cells(self, row: Sequence[str]) -> list[str]:
+        """Those that are not empty, beyond the header too, as in ``a,cat,dog`` below ``id,labels``."""
+        named = [row[index] for index in self.columns if index < len(row)]
+        return [cell for cell in (*named, *row[self.width :]) if cell]
 
     def read(self, row: Sequence[str], where: str) -> tuple[int, ...] | None:
-        cells = [row[index] for index in self.columns if index < len(row)] + list(row[self.width :])
-        if not any(cells):
-            return None
-        return tuple({label for cell in cells for label in self.names.read(cell, where)})
+        cells = self.cells(row)
+        return tuple({label for cell in cells for label in self.names.read(cell, where)}) if cells else None
 
 
 class _FlagColumns(NamedTuple):
@@ -152,6 +182,27 @@ def _merge(
     return {name: tuple(sorted(set(labels or ()))) for name, labels in found.items()}
 
 
+def _header(path: Path, rows: Iterator[tuple[str, list[str]]]) -> tuple[list[str], int]:
+    """The first row, and which of its columns are the ids."""
+    _, header = next(rows, ('', []))
+    plain = [_plain(name) for name in header]
+    key = next((plain.index(name) for name in ID_COLUMNS if name in plain), None)
+    if key is None or len(header) < 2:
+        raise ValueError(f'{path} needs the columns id and labels, or id and one a class; it has {header}')
+    twice = sorted({name for name in header if name and header.count(name) > 1 and _kind(name) not in LABEL_COLUMNS})
+    if twice:
+        raise ValueError(f'{path} has the columns {twice} more than once: {header}')
+    return header, key
+
+
+def _label_columns(header: Sequence[str], key: int) -> list[int]:
+    """Those of names of classes, and those without a name behind them."""
+    kinds = [_kind(name) for name in header]
+    first = next((index for index, kind in enumerate(kinds) if index != key and kind in LABEL_COLUMNS), len(header))
+    behind = range(first, len(header))
+    return [index for index in behind if index != key and (kinds[index] in LABEL_COLUMNS or not header[index])]
+
+
 def _rows(path: Path) -> Iterator[tuple[str, list[str]]]:
     """Where each row is, and its cells without the blanks around them; empty rows are left out."""
     text = read_text(path, 'the table of image-level labels')
@@ -166,12 +217,17 @@ def _rows(path: Path) -> Iterator[tuple[str, list[str]]]:
             if any(cells):
                 yield f'{path}, line {table.line_num}', cells
     except csv.Error as error:
-        raise ValueError(f'{path}, line {table.line_num}: {error}') from error
+        raise ValueError(f'{path}, line {table.line_num}: {error}; is it a CSV?') from error
 
 
 def _kind(column: str) -> str:
     """What label, label2 and label_3 have in common."""
-    return re.sub(r'[\s._-]*\d*$', '', column.lower())
+    return re.sub(r'\d*$', '', _plain(column))
+
+
+def _plain(column: str) -> str:
+    """A name of a column without case, blanks and dashes."""
+    return re.sub(r'[\s._-]', '', column.lower())
 
 
 def _clean(name: str) -> str:

@@ -49,6 +49,8 @@ def test_lists(tmp_path, content, message):
         ('id,labels\na,Cat', "line 2: 'Cat' is none of the classes; did you mean 'cat'"),
         ('id,labels\na,cta', "did you mean 'cat'"),
         ('id,labels\na,cat\nb,dgo', "line 3: 'dgo'"),
+        ('id,id,labels\na,b,cat', r"has the columns \['id'\] more than once"),
+        ('id,labels\na,"b"c', 'is it a CSV'),
         ('id,labels\na,3', "'3' is none of the classes, which are"),
         ('id,labels\na,"cat;bird"', "'bird' is none"),
         ('id,labels\na,cat|bird', "'bird' is none"),
@@ -85,6 +87,8 @@ def test_tables(tmp_path, content, message):
         'filename\tcat\tdog\thot dog\na.jpg\t1\t0\ttrue\nb.jpg\t0\t0\t0\n',
         'id,label\na,hot dog\na,cat\nb,\n',
         'image,label1,label2\na.png,cat,hot dog\nb.png,,\n',
+        ',Image Name,Class_Name\n0,a,hot dog\n1,a,cat\n2,b,\n',
+        'split,img_path,label\ntrain,a.jpg,"cat,hot dog"\ntrain,b.jpg,\n',
         'id,labels\r\n a , "cat,hot dog" \r\n,\r\nb,\r\n'.replace(' "', '"').replace('" ', '"'),
     ],
 )
@@ -111,6 +115,7 @@ def pixels(*values, dtype=np.uint8):
         (np.array([[[1, 7]]], np.uint8), CLASSES, 'transparent'),
         (np.zeros((1, 1, 4), np.uint8), CLASSES, 'transparent'),
         (np.arange(64, dtype=np.uint8)[None], CLASSES, 'grey levels'),
+        (np.full((1, 1, 4), 9, np.uint8), {name: (i, 0, 9) for i, name in enumerate(CLASSES)}, 'half transparent'),
         (pixels(0, 1), {'cat': 2, 'dog': 3, 'hot dog': 255}, r'values \[1\]'),
     ],
 )
@@ -129,6 +134,8 @@ def test_masks(tmp_path, picture, names, message):
         ({'cat': 1, 'dog': 1, 'hot dog': 2}, r"\['cat', 'dog'\] one value"),
         ({'cat': 1, 'dog': (1, 2, 3), 'hot dog': 2}, 'all numbers or all colours'),
         ({'cat': -1, 'dog': 1, 'hot dog': 2}, "'cat' needs a number"),
+        ({'cat': 1.0, 'dog': 2.0, 'hot dog': 3.0}, "'cat' needs a number"),
+        ('cat', 'must be a list of names'),
         ({'cat': (1, 2), 'dog': (1, 2, 3), 'hot dog': (1, 2, 4)}, "'cat' needs a number"),
         ({'cat': (1, 2, 256), 'dog': (1, 2, 3), 'hot dog': (1, 2, 4)}, "'cat' needs a number"),
     ],
@@ -182,6 +189,31 @@ def test_paths_outside_of_the_folder(tmp_path, name):
     photos = TaggedPhotos(tmp_path, 'list.txt', ('cat',), 'tags.csv', 'none')
     with pytest.raises(ValueError, match=f'{re.escape(repr(name))} is not below'):
         photos.entry(name)
+
+
+@pytest.mark.parametrize(
+    ('file', 'listed', 'meant'),
+    [
+        ('A.JPG', 'a', 'A.JPG'),
+        ('a.webp', 'a.png', 'a.webp'),
+        ('u\u0308.png', '\u00fc', 'u\u0308.png'),
+        ('a.heic', 'a', 'a.heic'),
+    ],
+)
+def test_a_name_that_is_almost_there(tmp_path, file, listed, meant):
+    (tmp_path / 'JPEGImages').mkdir()
+    (tmp_path / 'JPEGImages' / file).touch()
+    (tmp_path / 'list.txt').write_text(listed, 'utf-8')
+    (tmp_path / 'tags.csv').write_text('id,labels\n')
+    photos = TaggedPhotos(tmp_path, 'list.txt', ('cat',), 'tags.csv', 'none')
+    with pytest.raises(FileNotFoundError, match=f'not there in any format of Pillow; did you mean {meant!r}'):
+        photos.entry(listed)
+
+
+@pytest.mark.parametrize('classes', [(), 'cat', (0, 1), ('cat', ''), ('cat ', 'dog')])
+def test_classes(tmp_path, classes):
+    with pytest.raises(ValueError, match='classes must be (a list of names|names without blanks)'):
+        TaggedPhotos(tmp_path, 'list.txt', classes)
 
 
 @settings(max_examples=150, deadline=None)

@@ -10,7 +10,7 @@ from layouts import make_coco, make_voc
 from mmengine.config import Config
 from PIL import Image
 
-from gain_plugin.mm.dataset import VOC_CLASSES
+from gain_plugin.masks import VOC_CLASSES
 
 
 def rows(path: Path) -> list[tuple[str, str]]:

@@ -13,7 +13,8 @@ from collections.abc import Iterable
 from rich.progress import track
 
 from gain_plugin.data_checks import find_problems
-from gain_plugin.tagged_photos import VOC_CLASSES, TaggedPhotos
+from gain_plugin.masks import VOC_CLASSES
+from gain_plugin.tagged_photos import TaggedPhotos
 
 SETTINGS = ('data_root', 'ann_file', 'classes', 'tags_file', 'masks', 'mask_classes', 'data_prefix')
 

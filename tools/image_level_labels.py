@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from PIL import Image
 
 from gain_plugin.files import write_atomically
+from gain_plugin.mask_files import MaskNumbers
 from gain_plugin.masks import voc_palette
 from gain_plugin.readers import Annotations, Photo, draw_mask, read_coco
 from gain_plugin.readers.voc import read_xml
@@ -37,10 +38,11 @@ def coco_labels(content: Annotations) -> dict[str, list[str]]:
 
 def write_coco_masks(content: Annotations, folder: Path) -> None:
     """A palette PNG an image: 0 background, c + 1 for the c-th category by id, 255 crowd. Needs pycocotools."""
+    numbers = MaskNumbers(content.classes, content.classes)
     for photo in content.photos:
         if photo.size is None:
             raise ValueError(f'{photo.name} has no height and width: its mask cannot be drawn')
-        picture = Image.fromarray(draw_mask(photo, photo.size, len(content.classes)))
+        picture = Image.fromarray(draw_mask(photo, photo.size, numbers))
         picture.putpalette(voc_palette())
         path = folder / f'{_stem(photo)}.png'
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,7 @@
 """Photos with image-level labels as an mmengine data set."""
 
 from collections.abc import Callable, Mapping, Sequence
+from logging import WARNING
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,8 @@ from mmengine.registry import DATASETS
 
 from gain_plugin.mask_agreement import check_agreement
 from gain_plugin.mask_files import Pixel
-from gain_plugin.masks import voc_palette
-from gain_plugin.tagged_photos import VOC_CLASSES, Entry, TaggedPhotos
+from gain_plugin.masks import VOC_CLASSES, voc_palette
+from gain_plugin.tagged_photos import Entry, TaggedPhotos
 
 LEAST_SHARE = 0.5  # of a segmenter's photos that need a mask
 
@@ -91,6 +92,7 @@ class VOCTagsDataset(BaseDataset):
         photos = TaggedPhotos(*self._source)
         self._reader = photos.reader
         entries = [photos.entry(name) for name in photos.names]
+        self._check_labels(photos, entries)
         self._check_found(photos, entries)
         check_agreement(entries, photos.reader.numbers, photos.classes)
         return [
@@ -124,14 +126,23 @@ class VOCTagsDataset(BaseDataset):
             if path is not None:
                 self._reader.numbers.read(path)
 
+    def _check_labels(self, photos: TaggedPhotos, entries: Sequence[Entry]) -> None:
+        first: dict[str, str] = {}
+        for entry, name in zip(entries, photos.names, strict=True):
+            before = first.setdefault(entry.image, name)
+            if before is not name:
+                raise ValueError(f'{self.ann_file} lists {entry.image} twice, as {before!r} and {name!r}: remove one')
+        shown = {label for entry in entries for label in entry.labels}
+        if photos.tags is not None and not shown and not self.test_mode:
+            raise ValueError(f'no photo of {self.ann_file} has a label in {photos.tags.path}: nothing can be learnt')
+        unseen = [name for label, name in enumerate(photos.classes) if label not in shown]
+        if shown and unseen and not self.test_mode:
+            print_log(f'no photo of {self.ann_file} shows {unseen}: these will not be learnt', 'current', WARNING)
+
     def _check_found(self, photos: TaggedPhotos, entries: Sequence[Entry]) -> None:
         if photos.tags is None and not any(entry.labels for entry in entries):
-            mask = entries[0].mask or ''
-            raise ValueError(
-                f'no mask of {self.ann_file} shows a class: {mask} has the values '
-                f'{sorted(photos.reader.numbers.raw_values(mask))}, and 255 means unknown: say what values mean, as '
-                'mask_classes=dict(name=255)'
-            )
+            described = photos.reader.numbers.describe([entry.mask or '' for entry in entries[:1]])
+            raise ValueError(f'no mask of {self.ann_file} shows a class: {described}')
         if photos.masks in ('all', 'none'):
             return
         tagged = [entry for entry in entries if entry.labels]

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from gain_plugin.masks import is_background
+
 
 @dataclass(frozen=True)
 class Region:
@@ -56,7 +58,8 @@ class Annotations:
         notes: sentences about what was left out or taken for granted.
 
     Raises:
-        ValueError: no photo, a name twice or outside of the root, or a class without a name or twice.
+        ValueError: no photo, no class, a name twice or outside of the root, or a class without a name, twice or called
+            background.
 
     """
 
@@ -68,8 +71,11 @@ class Annotations:
     def __post_init__(self) -> None:
         if not self.photos:
             raise ValueError(f'{self.root} has no photo')
-        if not all(isinstance(name, str) and name.strip() for name in self.classes):
-            raise ValueError(f'{self.root}: every class needs a name, got {list(self.classes)}')
+        if not self.classes or not all(name and name == name.strip() for name in self.classes):
+            raise ValueError(f'{self.root}: classes need names without blanks around them, got {list(self.classes)}')
+        no_class = [name for name in self.classes if is_background(name)]
+        if no_class:
+            raise ValueError(f'{self.root}: leave {no_class} out, for what has no label is background')
         for what, names in (('class', self.classes), ('photo', [photo.name for photo in self.photos])):
             twice = [name for name, count in Counter(names).items() if count > 1]
             if twice:

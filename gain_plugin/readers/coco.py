@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from gain_plugin.masks import is_background
 from gain_plugin.readers.annotations import Annotations, Photo, Region, check_name
 from gain_plugin.readers.files import read_json, size_or_none
 
@@ -14,7 +15,7 @@ def read_coco(path: Path, root: Path | None = None) -> Annotations:
     """Every photo of the file, with what is annotated on it.
 
     A photo's labels are the classes of all its objects, crowded ones too, but a crowd's pixels are unknown. Classes are
-    the categories in the order of their ids. ``iscrowd`` and ``area`` may lack.
+    the categories in the order of their ids, without one called background. ``iscrowd`` and ``area`` may lack.
 
     Args:
         path: ``instances_*.json`` or what annotation tools export in this form.
@@ -30,7 +31,8 @@ def read_coco(path: Path, root: Path | None = None) -> Annotations:
     missing = {'images', 'annotations', 'categories'} - set(content if isinstance(content, dict) else ())
     if missing:
         raise ValueError(f'{path} has no {", ".join(sorted(missing))}: give an instances_*.json of COCO')
-    categories = _by_id(content, 'categories', 'name', path)
+    every = _by_id(content, 'categories', 'name', path)
+    categories = {key: entry for key, entry in every.items() if not is_background(_name(entry, path))}
     images = _by_id(content, 'images', 'file_name', path)
     labels = {key: label for label, key in enumerate(sorted(categories, key=lambda key: (isinstance(key, str), key)))}
     regions: dict[int | str, list[Region]] = defaultdict(list)
@@ -38,9 +40,14 @@ def read_coco(path: Path, root: Path | None = None) -> Annotations:
     for annotation in _entries(content, 'annotations', path):
         where = f'{path}, annotation {annotation.get("id")}'
         image = _known(annotation, 'image_id', images, where)
-        label = labels[_known(annotation, 'category_id', categories, where)]
+        category = _known(annotation, 'category_id', every, where)
+        if category not in categories:
+            continue
+        label = labels[category]
         present[image].add(label)
         regions[image].append(_region(annotation, label, where))
+    if regions and all(max(region.box) <= 1 for found in regions.values() for region in found):
+        raise ValueError(f'{path}: all boxes are within one pixel: are they in 0..1 of the photo? COCO has pixels')
     photos = tuple(
         Photo(
             check_name(image['file_name'], path),

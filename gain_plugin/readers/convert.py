@@ -100,6 +100,10 @@ def main(arguments: Iterable[str] | None = None) -> None:
         print(f'{args.out / name}.txt: {", ".join(f"{count} {what}" for what, count in counts.items())}')
     for note in annotations.notes:
         print(note)
+    shown = {label for photo in annotations.photos for label in photo.labels}
+    unseen = [name for label, name in enumerate(annotations.classes) if label not in shown]
+    if unseen:
+        print(f'no photo shows the classes {unseen}: they will not be learnt')
     if 'train' in splits:
         count = len(splits['train'].photos)
         val_masks = masks.get('val') != 0  # another command may write val

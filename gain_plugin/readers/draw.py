@@ -1,32 +1,29 @@
 """Masks from what was drawn on photos."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from gain_plugin.mask_files import MaskNumbers
 from gain_plugin.masks import UNKNOWN
 from gain_plugin.readers.annotations import Photo, Region
 from gain_plugin.readers.coco import enclosing, run_length
-from gain_plugin.readers.mask_values import Pixel, read_mask
 
 
 def draw_mask(
     photo: Photo,
     size: tuple[int, int],
-    classes: int,
+    numbers: MaskNumbers,
     boxes: bool = False,
-    values: Mapping[Pixel, int] | None = None,
 ) -> np.ndarray | None:
     """The mask of a photo, or None if it has none.
 
     Args:
         photo: with regions or the file of a mask.
         size: height and width of the photo.
-        classes: K.
+        numbers: what the pixels of its file mean.
         boxes: fill the boxes, even where there are outlines.
-
-        values: what the pixels of its file mean, as ``read_mask`` has it.
 
     Returns:
         (H, W) uint8: 0 background, c + 1 for class c, 255 unknown. Crowds lie below all objects, the smaller objects
@@ -41,9 +38,11 @@ def draw_mask(
         return draw_regions(photo.regions, size, boxes)
     if photo.mask is None:
         return None
-    mask = _read_mat(photo.mask) if photo.mask.suffix == '.mat' else read_mask(photo.mask, classes, values)
+    mask = _read_mat(photo.mask) if photo.mask.suffix == '.mat' else numbers.read(photo.mask)
     if mask.shape != size:
         raise ValueError(f'{photo.mask} is {mask.shape}, its photo {size}: they must agree')
+    if photo.labels and set(np.unique(mask).tolist()) == {0, UNKNOWN}:
+        raise ValueError(f'{photo.mask} has background and unknown alone, though its photo has labels: is 255 a class?')
     return mask
 
 
@@ -81,12 +80,11 @@ def _check_place(region: Region, size: tuple[int, int]) -> None:
 
 
 def fill_box(box: tuple[float, float, float, float], size: tuple[int, int]) -> np.ndarray:
-    """(H, W) bool: the pixels that a box touches."""
+    """(H, W) bool: the pixels that a box touches, one at least."""
     left, top, right, bottom = box
     inside = np.zeros(size, bool)
-    rows, columns = (
-        slice(max(0, int(np.floor(a))), max(0, int(np.ceil(b)))) for a, b in ((top, bottom), (left, right))
-    )
+    for_row, for_column = ((int(np.floor(low)), int(np.ceil(high))) for low, high in ((top, bottom), (left, right)))
+    rows, columns = (slice(max(0, low), max(0, high, low + 1)) for low, high in (for_row, for_column))
     inside[rows, columns] = True
     return inside
 

@@ -7,18 +7,11 @@ from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 
+from gain_plugin.lists import read_text
+from gain_plugin.photos import is_picture
+
 ORIENTATION = 0x0112  # of EXIF
 SYSTEM_FILES = ('Thumbs.db', 'desktop.ini')
-
-
-def is_photo(path: Path) -> bool:
-    """Whether the extension is one that Pillow opens, in whatever case."""
-    return extension_known(path.suffix) and not path.name.startswith('.')
-
-
-def extension_known(suffix: str) -> bool:
-    """Whether Pillow opens files with this extension, as ``.jpg``."""
-    return Image.registered_extensions().get(suffix.lower()) in Image.OPEN
 
 
 def is_hidden(path: Path) -> bool:
@@ -29,7 +22,7 @@ def is_hidden(path: Path) -> bool:
 def photos_below(folder: Path) -> Iterator[Path]:
     """All photos in a folder and the folders in it, sorted; FileNotFoundError if it is none."""
     check_folder(folder)
-    yield from sorted(path for path in folder.rglob('*') if is_photo(path) and path.is_file())
+    yield from sorted(path for path in folder.rglob('*') if is_picture(path.name) and path.is_file())
 
 
 def check_folder(folder: Path) -> None:
@@ -49,7 +42,7 @@ def find_photo(root: Path, name: str, where: object) -> str:
     path = root / name
     if path.is_file():
         return name
-    found = sorted(one.name for one in path.parent.glob(f'{_literal(path.name)}.*') if is_photo(one))
+    found = sorted(one.name for one in path.parent.glob(f'{_literal(path.name)}.*') if is_picture(one.name))
     found = [one for one in found if Path(one).stem == path.name]
     if not found:
         raise FileNotFoundError(f'{path}, which {where} lists, is not there')
@@ -75,16 +68,6 @@ def read_json(path: Path) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ValueError(f'cannot read {path}: {error}') from error
-
-
-def read_text(path: Path) -> str:
-    """The content of a file in UTF-8; errors name a file that is not there or is none."""
-    if not path.is_file():
-        raise FileNotFoundError(f'{path} is not there')
-    try:
-        return path.read_text('utf-8-sig')
-    except ValueError as error:
-        raise ValueError(f'cannot read {path} as UTF-8: {error}') from error
 
 
 def size_or_none(height: object, width: object, where: object) -> tuple[int, int] | None:

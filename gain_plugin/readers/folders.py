@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from gain_plugin.masks import is_background
+from gain_plugin.photos import is_picture
 from gain_plugin.readers.annotations import Annotations, Photo, classes_of, number_of
-from gain_plugin.readers.files import check_folder, is_hidden, is_photo
+from gain_plugin.readers.files import check_folder, is_hidden
 
 
 def read_folders(root: Path, classes: Sequence[str] | None = None) -> Annotations:
-    """One class a photo, which is the name of the folder that it is in.
+    """One class a photo, which is the name of the folder that it is in; photos in ``background`` have none.
 
     Args:
         root: the folder of the class folders.
@@ -23,13 +25,13 @@ def read_folders(root: Path, classes: Sequence[str] | None = None) -> Annotation
     check_folder(root)
     folders = sorted(path for path in root.iterdir() if path.is_dir() and not is_hidden(path))
     _check(root, folders)
-    classes = classes_of((folder.name for folder in folders), classes)
+    classes = classes_of((folder.name for folder in folders if not is_background(folder.name)), classes)
     photos, others = [], []
     for folder in folders:
-        label = number_of(folder.name, classes, root)
+        labels = () if is_background(folder.name) else (number_of(folder.name, classes, root),)
         for path in sorted(folder.iterdir()):
-            if is_photo(path):
-                photos.append(Photo(path.relative_to(root).as_posix(), (label,)))
+            if is_picture(path.name):
+                photos.append(Photo(path.relative_to(root).as_posix(), labels))
             elif not is_hidden(path):
                 others.append(path.relative_to(root).as_posix())
     notes = (f'{len(others)} files are no photos and were left out, as {others[0]}',) if others else ()
@@ -39,12 +41,13 @@ def read_folders(root: Path, classes: Sequence[str] | None = None) -> Annotation
 def _check(root: Path, folders: Sequence[Path]) -> None:
     if not folders:
         raise ValueError(f'{root} has no class folders: it must hold one folder of photos a class')
-    loose = next((path for path in sorted(root.iterdir()) if path.is_file() and is_photo(path)), None)
+    loose = next((path for path in sorted(root.iterdir()) if path.is_file() and is_picture(path.name)), None)
     if loose:
         raise ValueError(f'{loose} is in no class folder: move it into one')
     for folder in folders:
-        deeper = next((path for path in sorted(folder.glob('*/**/*')) if is_photo(path) and path.is_file()), None)
+        below = (path for path in sorted(folder.glob('*/**/*')) if path.is_file())
+        deeper = next((path for path in below if is_picture(path.name)), None)
         if deeper:
             raise ValueError(f'{deeper} is too deep for root/class/photo: is {folder} the root?')
-        if not any(is_photo(path) for path in folder.iterdir()):
+        if not any(is_picture(path.name) for path in folder.iterdir()):
             raise ValueError(f'the class folder {folder} has no photo: remove it, or fill it')

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from gain_plugin.photos import is_picture
 from gain_plugin.readers.annotations import Annotations, Photo
-from gain_plugin.readers.files import extension_known
 
 
 def read_huggingface(dataset: Any, root: Path, image: str = 'image', labels: str | None = None) -> Annotations:
@@ -56,7 +56,7 @@ def _write(image: dict[str, Any] | None, root: Path, stem: str) -> str:
         raise ValueError(f'row {int(stem)} has no image')
     path = Path(image['path'] or '')
     content = image['bytes'] if image['bytes'] is not None else path.read_bytes()
-    name = stem + (path.suffix if extension_known(path.suffix) else _extension(content))
+    name = stem + (path.suffix if is_picture(f'a{path.suffix}') else _extension(content))
     (root / name).write_bytes(content)
     return name
 

@@ -48,6 +48,7 @@ def _read(path: Path) -> dict[str, Any]:
     for number, shape in enumerate(shapes):
         if not isinstance(shape, dict) or not isinstance(shape.get('label'), str) or not _points(shape.get('points')):
             raise ValueError(f'{path}: shape {number} needs a label and points, as [[x, y], ...]')
+        shape['label'] = shape['label'].strip()
     if not isinstance(content.get('flags') or {}, dict):
         raise ValueError(f'{path}: flags must name labels, got {content["flags"]}')
     return content

@@ -4,13 +4,11 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 from pathlib import Path
 
+from gain_plugin.lists import read_text
+from gain_plugin.masks import VOC_CLASSES
 from gain_plugin.readers.annotations import Annotations, Photo, Region, classes_of, number_of
-from gain_plugin.readers.files import check_folder, find_photo, read_text
+from gain_plugin.readers.files import check_folder, find_photo
 
-VOC_CLASSES = tuple(
-    'aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike person pottedplant sheep '
-    'sofa train tvmonitor'.split()
-)
 Box = tuple[float, float, float, float]
 
 

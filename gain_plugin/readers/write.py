@@ -2,18 +2,19 @@
 
 import csv
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from PIL import Image
 
 from gain_plugin.files import write_atomically
+from gain_plugin.lists import read_text
+from gain_plugin.mask_files import MaskNumbers
 from gain_plugin.masks import UNKNOWN, voc_palette
 from gain_plugin.readers.annotations import Annotations, Photo
 from gain_plugin.readers.draw import draw_mask
-from gain_plugin.readers.files import photo_size, read_text
-from gain_plugin.readers.mask_values import Pixel
+from gain_plugin.readers.files import photo_size
 
 
 def write_annotations(
@@ -22,7 +23,7 @@ def write_annotations(
     split: str,
     masks: bool = True,
     boxes: bool = False,
-    mask_values: Mapping[Pixel, int] | None = None,
+    numbers: MaskNumbers | None = None,
 ) -> dict[str, int]:
     """Write ``<split>.txt``, ``<split>.csv``, ``classes.txt`` and, of photos that have them, masks.
 
@@ -34,7 +35,7 @@ def write_annotations(
         split: name of the list.
         masks: whether to write masks.
         boxes: draw filled boxes, even where there are outlines.
-        mask_values: what the pixels of masks mean, as ``read_mask`` has it.
+        numbers: what the pixels of masks mean; 0 background, c + 1 for class c, 255 unknown if None.
 
     Returns:
         How many ``photos``, ``untagged`` photos and ``masks`` there are.
@@ -54,7 +55,7 @@ def write_annotations(
         raise ValueError(f'masks of 8 bit hold {UNKNOWN - 1} classes, there are {len(annotations.classes)}: write none')
     out.mkdir(parents=True, exist_ok=True)
     _write_classes(annotations.classes, out / 'classes.txt')
-    masked = list(_write_masks(annotations, out / 'masks', boxes, mask_values)) if masks else []
+    masked = list(_write_masks(annotations, out / 'masks', boxes, numbers)) if masks else []
     if masked:
         _write_lines(masked, out / f'{split}_masks.txt')
     _write_lines((photo.name for photo in annotations.photos), out / f'{split}.txt')
@@ -99,23 +100,20 @@ def _write_classes(classes: Sequence[str], path: Path) -> None:
     _write_lines(classes, path)
 
 
-def _write_masks(
-    annotations: Annotations, folder: Path, boxes: bool, values: Mapping[Pixel, int] | None
-) -> Iterator[str]:
+def _write_masks(annotations: Annotations, folder: Path, boxes: bool, numbers: MaskNumbers | None) -> Iterator[str]:
     """Write them, and give the names of the photos that have one."""
+    numbers = numbers or MaskNumbers(annotations.classes, annotations.classes)
     taken: dict[Path, str] = {}
     for photo in annotations.photos:
         path = folder / PurePosixPath(photo.name).with_suffix('.png')
         if path in taken:
             raise ValueError(f'{photo.name} and {taken[path]} would have one mask, {path}: rename one')
-        if _write_mask(photo, annotations, path, boxes, values):
+        if _write_mask(photo, annotations, path, boxes, numbers):
             taken[path] = photo.name
             yield photo.name
 
 
-def _write_mask(
-    photo: Photo, annotations: Annotations, path: Path, boxes: bool, values: Mapping[Pixel, int] | None
-) -> bool:
+def _write_mask(photo: Photo, annotations: Annotations, path: Path, boxes: bool, numbers: MaskNumbers) -> bool:
     photo_path = annotations.root / photo.name
     size = photo_size(photo_path)
     if photo.size not in (None, size):
@@ -123,7 +121,7 @@ def _write_mask(
             f'{photo_path} is {size} (height, width), its annotations are for {photo.size}: was it resized or turned?'
         )
     try:
-        mask = draw_mask(photo, size, len(annotations.classes), boxes, values)
+        mask = draw_mask(photo, size, numbers, boxes)
     except ValueError as error:
         raise ValueError(f'cannot draw the mask of {photo_path}: {error}') from error
     if mask is None:

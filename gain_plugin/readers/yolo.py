@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from gain_plugin.lists import read_text
 from gain_plugin.readers.annotations import Annotations, Photo, Region
 from gain_plugin.readers.coco import enclosing
-from gain_plugin.readers.files import photo_size, photos_below, read_text
+from gain_plugin.readers.files import photo_size, photos_below
 
 BEYOND = 1e-3  # what rounding leaves beyond 1
 
@@ -60,10 +61,12 @@ def _settings(root: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         raise ValueError(f'cannot read {config}: {error}') from error
     listed = settings.get('names') if isinstance(settings, dict) else None
-    if isinstance(listed, dict) and sorted(listed) == list(range(len(listed))):
-        listed = [listed[number] for number in range(len(listed))]
+    if isinstance(listed, dict) and sorted(map(str, listed)) == sorted(map(str, range(len(listed)))):
+        listed = [listed.get(number, listed.get(str(number))) for number in range(len(listed))]
     if not isinstance(listed, list) or not listed:
         raise ValueError(f'{config}: names must list the classes from number 0 on, got {listed!r}')
+    if settings.get('nc', len(listed)) != len(listed):
+        raise ValueError(f'{config}: nc is {settings["nc"]}, but names has {len(listed)} classes')
     return {**settings, 'names': tuple(str(name).strip() for name in listed)}
 
 

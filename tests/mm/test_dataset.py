@@ -52,6 +52,22 @@ def test_each_image_is_decoded_once_if_kept(voc, monkeypatch):
     assert np.array_equal(data[0]['img'], first)
 
 
+def test_multi_hot_vectors_in_the_place_of_a_table(voc):
+    np.save(voc / 'cls_labels.npy', {'a': np.array([1.0, 0]), 'b': np.array([1, 1])})
+    data = build(voc, tags_file='cls_labels.npy', masks='none')
+    assert [data.get_cat_ids(index) for index in range(2)] == [[0], [0, 1]]
+
+
+def test_what_could_not_be_learnt(voc, caplog):
+    (voc / 'none.csv').write_text('id,labels\na,\nb,\n')
+    with pytest.raises(ValueError, match='no photo of .*list.txt has a label in .*none.csv'):
+        build(voc, tags_file='none.csv', masks='none')
+    assert len(build(voc, tags_file='none.csv', masks='none', test_mode=True)) == 2
+    (voc / 'twice.txt').write_text('a\n./a.jpg\n')
+    with pytest.raises(ValueError, match=r"twice.txt lists .*a.jpg twice, as 'a' and './a.jpg'"):
+        VOCTagsDataset(str(voc), 'twice.txt', ('dog', 'cat'), 'tags.csv', 'none')
+
+
 def test_errors_say_what_to_do(voc):
     with pytest.raises(FileNotFoundError, match=r'list of images .*none.txt is not there'):
         VOCTagsDataset(str(voc), 'none.txt')
@@ -60,7 +76,7 @@ def test_errors_say_what_to_do(voc):
     with pytest.raises(ValueError, match=r"classes \['cats'\] are not among"):
         build(voc, classes=('cats',), mask_classes=('cat',))
     (voc / 'tags.csv').write_text('id,labels\na,cat car\n')
-    with pytest.raises(ValueError, match=r'tags.csv has no row for the image b of .*list.txt'):
+    with pytest.raises(ValueError, match=r"tags.csv has no row for the image 'b' of .*list.txt; its rows are as 'a'"):
         build(voc, tags_file='tags.csv')
     (voc / 'tags.csv').write_text('number,labels\na,cat car\n')
     with pytest.raises(ValueError, match='needs the columns id and labels'):

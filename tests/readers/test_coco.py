@@ -76,7 +76,7 @@ def test_an_annotation_that_is_wrong_is_named(write, change, message):
         ),
         ({'images': []}, 'has no photo'),
         ({'categories': [{'id': 1, 'name': 'cat'}, {'id': 2, 'name': 'cat'}]}, "class 'cat' is there 2 times"),
-        ({'categories': [{'id': 1, 'name': ' '}]}, 'every class needs a name'),
+        ({'categories': [{'id': 1, 'name': ' '}]}, 'classes need names without blanks around them'),
     ],
 )
 def test_images_and_categories_that_are_wrong(write, changes, message):
@@ -92,5 +92,19 @@ def test_files_that_are_not_of_this_form(tmp_path, write):
     with pytest.raises(ValueError, match='cannot read .*broken.json'):
         read_coco(write('broken.json', '{'))
     (tmp_path / 'latin.json').write_bytes('{"a": "é"}'.encode('latin1'))
-    with pytest.raises(ValueError, match='cannot read .*latin.json'):
+    with pytest.raises(ValueError, match='latin.json is not UTF-8'):
         read_coco(tmp_path / 'latin.json')
+
+
+def test_a_category_of_the_background_is_none(photo, write):
+    photo('1.jpg')
+    content = {
+        'images': [{'id': 1, 'file_name': '1.jpg'}],
+        'categories': [{'id': 0, 'name': 'background'}, {'id': 1, 'name': 'cat'}],
+        'annotations': [{'image_id': 1, 'category_id': label, 'bbox': [1, 1, 2, 2]} for label in (0, 1)],
+    }
+    found = read_coco(write('i.json', content))
+    assert found.classes == ('cat',) and found.photos[0].labels == (0,)
+    content['annotations'] = [{'image_id': 1, 'category_id': 1, 'bbox': [0.1, 0.1, 0.5, 0.5]}]
+    with pytest.raises(ValueError, match='i.json: all boxes are within one pixel'):
+        read_coco(write('i.json', content))

@@ -48,3 +48,14 @@ def test_other_layouts_are_refused(tmp_path, photo, names, message):
 def test_no_folder(tmp_path):
     with pytest.raises(FileNotFoundError, match='none is not a folder'):
         read_folders(tmp_path / 'none')
+
+
+def test_photos_of_the_background_have_no_label(tmp_path, photo):
+    photo('Background/1.jpg')
+    photo('cat/1.jpg')
+    found = read_folders(tmp_path)
+    assert found.classes == ('cat',)
+    assert [(one.name, one.labels) for one in found.photos] == [('Background/1.jpg', ()), ('cat/1.jpg', (0,))]
+    photo(' dog/1.jpg')
+    with pytest.raises(ValueError, match=r"names without blanks around them, got \[' dog', 'cat'\]"):
+        read_folders(tmp_path)

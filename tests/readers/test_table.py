@@ -19,7 +19,7 @@ def folder(tmp_path, photo):
         'filename;tags\na b.png;cat|dog\nsub/2.jpg;\n\n;\n',
         'image\tclass\na b\tcat\na b\tdog\nsub/2\t\n',
         'filename,cat,dog\na b.png,1,1\nsub/2.jpg,0,0\n',
-        'dog,cat,path\nTrue,1.0,a b.png\nFalse,,sub\\2.jpg\n',
+        'dog,cat,path\nTrue,1.0,a b.png\nFalse,0,sub\\2.jpg\n',
     ],
 )
 def test_forms_of_spreadsheets(folder, write, text):
@@ -31,8 +31,9 @@ def test_forms_of_spreadsheets(folder, write, text):
 @pytest.mark.parametrize(
     ('text', 'classes', 'expected'),
     [
-        ('id,label\na b,hot dog\n', None, ('dog', 'hot')),  # blanks separate
-        ('id,label\na b,hot dog\n', ['cat', 'hot dog'], ('hot dog',)),  # unless the whole is a class
+        ('id,labels\na b,hot dog\n', None, ('dog', 'hot')),  # blanks separate
+        ('id,labels\na b,hot dog\n', ['cat', 'hot dog'], ('hot dog',)),  # unless the whole is a class
+        ('id,label\na b,hot dog\n', None, ('hot dog',)),  # one name a row
         ('id,label\na b,hot dog;cat\n', None, ('cat', 'hot dog')),
         ('id,z,hot dog\na b,1,1\n', None, ('z', 'hot dog')),
     ],
@@ -45,15 +46,15 @@ def test_names_of_classes_with_blanks(folder, write, text, classes, expected):
 @pytest.mark.parametrize(
     ('text', 'message'),
     [
-        ('', 'needs a header of two columns'),
-        ('id,labels\n', 'and a row a photo'),
-        ('a b cat\na b dog', 'needs a header of two columns'),
-        ('x,labels\na b,cat\n', r"no column names the photos, .*\['x', 'labels'\]"),
-        ('id,labels\na b,cat\nsub/2,Cat\n', "tags.csv, line 3: 'Cat' is none of the classes .*did you mean 'cat'"),
-        ('id,cat,dog\na b,1,-1\n', r"tags.csv, line 2: \['-1'\] is neither 0 nor 1"),
-        ('id,cat,dog\na b,1,1,1\n', 'tags.csv, line 2: .* is neither 0 nor 1'),
-        ('id,labels\n../1,cat\n', "line 2: the photo '../1' must be below the root"),
-        ('id,labels\n,cat\n', 'line 2: the name of a photo must be text'),
+        ('', 'needs the columns id and labels'),
+        ('id,labels\n', 'tags.csv has no row of a photo'),
+        ('a b cat\na b dog', 'needs the columns'),
+        ('x,labels\na b,cat\n', r"needs the columns id and labels, .*\['x', 'labels'\]"),
+        ('id,labels\na b,cat\nsub/2,Cat\n', "tags.csv, line 3: 'Cat' is none of the classes; did you mean 'cat'"),
+        ('id,cat,dog\na b,1,-1\n', r"tags.csv, line 2: \['-1'\] must be 0 or 1"),
+        ('id,cat,dog\na b,1,1,1\n', 'tags.csv, line 2: 4 cells, the first row has 3'),
+        ('id,labels\n../1,cat\n', "the photo '../1' must be below the root"),
+        ('id,labels\n,cat\n', 'line 2: no id'),
     ],
 )
 def test_a_line_that_is_wrong_is_named(folder, write, text, message):
@@ -64,10 +65,10 @@ def test_a_line_that_is_wrong_is_named(folder, write, text, message):
 def test_files_that_are_not_there_or_not_utf8(folder, write):
     with pytest.raises(FileNotFoundError, match='none.csv is not there'):
         read_table(folder / 'none.csv', folder)
-    with pytest.raises(FileNotFoundError, match=r'3, which .*tags.csv, line 2 lists, is not there'):
+    with pytest.raises(FileNotFoundError, match=r'3, which .*tags.csv lists, is not there'):
         read_table(write('tags.csv', 'id,labels\n3,cat\n'), folder)
     (folder / 'tags.csv').write_bytes('id,labels\na b,café\n'.encode('latin1'))
-    with pytest.raises(ValueError, match='cannot read .*tags.csv as UTF-8'):
+    with pytest.raises(ValueError, match='tags.csv is not UTF-8'):
         read_table(folder / 'tags.csv', folder)
 
 

@@ -2,7 +2,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gain_plugin.mask_files import MaskNumbers
+from gain_plugin.masks import VOC_CLASSES
 from gain_plugin.readers import draw_mask, read_voc, read_voc_sbd
+
+VOC = MaskNumbers(VOC_CLASSES, VOC_CLASSES)
 
 OBJECT = (
     '<object><name>{}</name><bndbox><xmin>{}</xmin><ymin>2</ymin><xmax>3</xmax><ymax>4</ymax></bndbox>'
@@ -33,8 +37,8 @@ def test_boxes_count_pixels_from_one(tmp_path, photo, write, folders):
     expected = np.zeros((6, 8), int)
     expected[1:4, :3] = 2
     expected[1:4, 2] = 1  # the smaller above the larger
-    assert draw_mask(found.photos[0], (6, 8), 20).tolist() == expected.tolist()
-    assert not draw_mask(found.photos[1], (6, 8), 20).any()
+    assert draw_mask(found.photos[0], (6, 8), VOC).tolist() == expected.tolist()
+    assert not draw_mask(found.photos[1], (6, 8), VOC).any()
 
 
 @pytest.mark.parametrize(
@@ -58,7 +62,7 @@ def test_what_is_wrong_is_named(tmp_path, photo, write, content, message):
 def test_photos_that_are_not_there_or_more_than_one(tmp_path, photo, write):
     with pytest.raises(FileNotFoundError, match='has no XML file: give the folder'):
         read_voc(tmp_path)
-    write('[1].xml', xml())
+    write('[1].xml', xml(OBJECT.format('cat', 1)))
     with pytest.raises(FileNotFoundError, match=r'\[1\], which .*1\].xml lists, is not there'):
         read_voc(tmp_path)
     photo('[1].jpg')
@@ -94,7 +98,7 @@ def test_voc_with_sbd(devkit):
     train = read_voc_sbd(*devkit, 'train')
     assert len(train.classes) == 20
     assert [(one.name, one.labels) for one in train.photos] == [(f'JPEGImages/{name}.jpg', (7,)) for name in '124']
-    assert [int(draw_mask(one, (6, 8), 20).max()) for one in train.photos] == [8, 8, 12]  # VOC's own masks go first
+    assert [int(draw_mask(one, (6, 8), VOC).max()) for one in train.photos] == [8, 8, 12]  # VOC's own masks go first
     assert [one.name for one in read_voc_sbd(*devkit, 'val').photos] == ['JPEGImages/3.jpg']
 
 
@@ -103,10 +107,10 @@ def test_voc_with_sbd_that_lacks_something(devkit):
         read_voc_sbd(*devkit, 'test')
     (photo,) = (one for one in read_voc_sbd(*devkit, 'train').photos if one.name.endswith('4.jpg'))
     with pytest.raises(ValueError, match=r'4.mat is \(6, 8\), its photo \(6, 9\)'):
-        draw_mask(photo, (6, 9), 20)
+        draw_mask(photo, (6, 9), VOC)
     photo.mask.write_bytes(b'none')
     with pytest.raises(ValueError, match='cannot read .*4.mat as a mask of SBD'):
-        draw_mask(photo, (6, 8), 20)
+        draw_mask(photo, (6, 8), VOC)
     photo.mask.unlink()
     with pytest.raises(FileNotFoundError, match=r'4 has neither the mask .*4.png nor .*4.mat'):
         read_voc_sbd(*devkit, 'train')

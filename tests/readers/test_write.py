@@ -83,12 +83,19 @@ def test_more_classes_than_a_mask_holds(tmp_path, photo):
     assert write_annotations(data, tmp_path / 'out', 'train', masks=False)['photos'] == 1
 
 
-@pytest.mark.parametrize('mode', ['RGB', 'I;16'])
-def test_masks_of_other_modes_are_refused(tmp_path, photo, mode):
+@pytest.mark.parametrize(
+    ('mask', 'message'),
+    [
+        (Image.new('RGB', (8, 6), (9, 0, 0)), 'mask.png: it is RGB with 1 colours'),
+        (Image.fromarray(np.full((6, 8), 300, np.uint16)), r'mask.png: it has the values \[300\].* 16 bit'),
+        (Image.fromarray(np.eye(6, 8, dtype=np.uint8) * 255), 'mask.png has background and unknown alone'),
+    ],
+)
+def test_masks_that_say_something_else_are_refused(tmp_path, photo, mask, message):
     photo('1.jpg')
-    Image.new(mode, (8, 6)).save(tmp_path / 'mask.png')
-    data = annotations(tmp_path, Photo('1.jpg', (), None, tmp_path / 'mask.png'))
-    with pytest.raises(ValueError, match=f'mask.png has the mode {mode}'):
+    mask.save(tmp_path / 'mask.png')
+    data = annotations(tmp_path, Photo('1.jpg', (0,), None, tmp_path / 'mask.png'))
+    with pytest.raises(ValueError, match=message):
         write_annotations(data, tmp_path / 'out', 'train')
 
 

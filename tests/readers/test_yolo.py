@@ -93,3 +93,20 @@ def test_files_that_are_not_there(tmp_path, photo, write):
     write('data.yaml', 'names: [cat')
     with pytest.raises(ValueError, match='cannot read .*data.yaml'):
         read_yolo(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ('settings', 'message'),
+    [('nc: 3\nnames: [cat]', 'nc is 3, but names has 1 classes'), ('names: {0: a, 2: b}', 'from number 0')],
+)
+def test_settings_that_contradict_themselves(tmp_path, photo, write, settings, message):
+    photo('1.jpg')
+    write('data.yaml', settings)
+    with pytest.raises(ValueError, match=message):
+        read_yolo(tmp_path)
+
+
+def test_a_box_without_an_area_marks_one_pixel(tmp_path, photo, write):
+    from gain_plugin.readers.draw import fill_box
+
+    assert fill_box((2, 1, 2, 1), (3, 4)).nonzero() == (1, 2)
