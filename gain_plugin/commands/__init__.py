@@ -2,9 +2,14 @@
 
 import click
 
+from gain_plugin.commands.compare import compare
+from gain_plugin.commands.demo import demo
+from gain_plugin.commands.labels import labels
 from gain_plugin.commands.layers import layers
 from gain_plugin.commands.maps import maps
 from gain_plugin.commands.report import report
+from gain_plugin.commands.test import test
+from gain_plugin.commands.train import train
 
 
 @click.group(context_settings={'help_option_names': ['-h', '--help']})
@@ -17,5 +22,5 @@ def main() -> None:
     """
 
 
-for verb in (maps, layers, report):
+for verb in (maps, demo, compare, layers, train, test, labels, report):
     main.add_command(verb)

@@ -47,7 +47,7 @@ def maps(
         raise click.UsageError('--config and --checkpoint belong together, without --timm and --size')
     from gain_plugin.commands.maps_of import draw_maps, network_of
 
-    network = network_of(name, size, config, checkpoint)
+    network = network_of(name, size, config, checkpoint, out)
     failed = draw_maps(network, _files(photos), out, classes or top, form, quiet)
     for path, problem in failed.items():
         click.echo(problem if str(path) in problem else f'{path}: {problem}', err=True)

@@ -17,13 +17,13 @@ from gain_plugin.timm_network import timm_network
 SHOWN = 20  # rows of the table
 
 
-def network_of(name: str | None, size: int | None, config: Path | None, checkpoint: Path | None) -> Network:
-    """The network that the command line names."""
+def network_of(name: str | None, size: int | None, config: Path | None, checkpoint: Path | None, out: Path) -> Network:
+    """The network that the command line names; the log of one of mmengine goes to ``out``."""
     if config is None or checkpoint is None:
         return timm_network(name, size)
     from gain_plugin.mm.networks import config_network
 
-    return config_network(config, checkpoint)
+    return config_network(config, checkpoint, out / 'log')
 
 
 def draw_maps(

@@ -50,8 +50,8 @@ class AttentionHook(Hook):
         affinity: dict[str, Any] | None = None,
     ) -> None:
         self.num_classes = num_classes
-        self._scales = tuple(scales)
-        self._flip = flip
+        self.scales = tuple(scales)
+        self.flip = flip
         self._affinity = Affinity(**affinity) if affinity else None
         named = {'target_layer': target_layer, 'score_layer': score_layer, 'reshape': reshape, 'scores': scores}
         self._options = {name: value for name, value in named.items() if value is not None}
@@ -85,7 +85,7 @@ class AttentionHook(Hook):
         """
         labels = multi_hot(samples, self.num_classes)
         attend = partial(cam.attention, normalize=False)
-        maps = multi_scale_maps(attend, images, labels, scales=self._scales, flip=self._flip)
+        maps = multi_scale_maps(attend, images, labels, scales=self.scales, flip=self.flip)
         if self._affinity:
             maps = self._affinity.spread(cam.classifier, maps, images, labels, {'mode': 'tensor'})
         return [

@@ -104,10 +104,16 @@ def is_whole(path: Path) -> bool:
         return False
 
 
-def load_fitting(runner: Runner, checkpoint: str | Path, classes: Sequence[str], trusted: bool = False) -> None:
-    """Load a checkpoint of the same model, trained for the same classes.
+def load_fitting(
+    runner: Runner, checkpoint: str | Path, classes: Sequence[str] | None = None, trusted: bool = False
+) -> Sequence[str] | None:
+    """Load a checkpoint of the same model, trained for the same ``classes`` if these are given.
 
     Unless it is ``trusted``, it is refused if reading it would run code of its own.
+
+    Returns:
+        Names of the classes that it was trained for; None if it does not say.
+
     """
     if not Path(checkpoint).is_file():
         raise ValueError(f'the checkpoint {checkpoint} is not there')
@@ -118,8 +124,9 @@ def load_fitting(runner: Runner, checkpoint: str | Path, classes: Sequence[str],
     except RuntimeError as error:
         raise ValueError(f'the checkpoint {checkpoint} does not fit the model of the config: {error}') from error
     trained = (loaded.get('meta', {}).get('dataset_meta') or {}).get('classes')
-    if trained is not None and tuple(trained) != tuple(classes):
+    if trained is not None and classes is not None and tuple(trained) != tuple(classes):
         raise ValueError(f'{checkpoint} was trained for the classes {trained}, the config names {classes}')
+    return trained
 
 
 def _refuse_code(checkpoint: str | Path) -> None:

@@ -1,6 +1,7 @@
 """Methods side by side: train and test configs that share their test data, and draw their maps."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,7 +10,9 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from gain_plugin.mm.runs import train
+from gain_plugin.mm.console import Bar
+from gain_plugin.mm.runs import train, write_json
+from gain_plugin.pictures import COLOUR_MAP
 
 
 class Picture(NamedTuple):
@@ -42,10 +45,38 @@ class KeepFirst(Hook):
                 self.kept.append(picture)
 
 
+def compare(
+    configs: Sequence[str | Path], work_dir: Path, options: dict[str, Any], pictures: int = 6, quiet: bool = False
+) -> dict[str, dict[str, float]]:
+    """Train and test configs one after another; their figures, as ``results.json``, and ``attention.png`` beside it.
+
+    Args:
+        configs: which share their test data. Each is called by its file name.
+        work_dir: gets a folder for each. What was interrupted there goes on, what is finished is evaluated again.
+        options: settings for all configs.
+        pictures: rows of ``attention.png``.
+        quiet: show no bar.
+
+    Raises:
+        ValueError: two configs of one name, or a folder that was made with other settings.
+
+    """
+    names = [Path(path).stem for path in configs]
+    if len(set(names)) < len(names):
+        raise ValueError('the names of the configs must differ: each is the name of a row and a folder')
+    results, kept = {}, {}
+    with Bar(len(names), quiet) as bar:
+        for name, path in zip(names, configs, strict=True):
+            results[name], kept[name] = measure(path, work_dir / name, options, pictures, bar)
+    write_json(work_dir / 'results.json', results)
+    draw(kept, work_dir / 'attention.png')
+    return results
+
+
 def measure(
-    path: str | Path, work_dir: Path, options: dict[str, Any], pictures: int
+    path: str | Path, work_dir: Path, options: dict[str, Any], pictures: int, bar: Bar | None = None
 ) -> tuple[dict[str, float], list[Picture]]:
-    """Train and test a config.
+    """Train and test a config, and show how far it is in ``bar``.
 
     Returns:
         Its ``seed_miou``, ``threshold``, ``precision``, ``recall`` and ``map`` in per cent, ``minutes``, and pictures
@@ -55,7 +86,7 @@ def measure(
     cfg = Config.fromfile(path)
     cfg.merge_from_dict(options)
     start = time.time()
-    runner = train(cfg, work_dir)
+    runner = train(cfg, work_dir, bar, test=bar is not None)
     keep = KeepFirst(pictures)
     runner.register_hook(keep)
     metrics = runner.test()
@@ -73,22 +104,21 @@ def draw(kept: dict[str, list[Picture]], path: Path) -> None:
     """Images, the maps of every method, and the truth, side by side; one labelled class an image."""
     titles = ['image', *(f'{name} map' for name in kept), 'truth']
     rows = list(zip(*kept.values(), strict=True))
-    import matplotlib.pyplot as plt
+    from matplotlib.figure import Figure
 
-    figure, axes = plt.subplots(len(rows), len(titles), figsize=(2 * len(titles), 2 * len(rows)), squeeze=False)
+    figure = Figure(figsize=(2 * len(titles), 2 * len(rows)), layout='tight')
+    axes = figure.subplots(len(rows), len(titles), squeeze=False)
     for line, pictures in zip(axes, rows, strict=True):
         first = pictures[0]
         stretch = {'extent': (0, first.image.shape[1], first.image.shape[0], 0)}  # maps and truth may be larger
         for axis in line[:-1]:
             axis.imshow(first.image, **stretch)
         for axis, picture in zip(line[1:-1], pictures, strict=True):
-            axis.imshow(picture.attention, cmap='jet', alpha=0.6, vmin=0, vmax=1, **stretch)
+            axis.imshow(picture.attention, cmap=COLOUR_MAP, alpha=0.6, vmin=0, vmax=1, **stretch)
         line[-1].imshow(first.truth, cmap='gray', **stretch)
-        line[0].set_ylabel(first.name.replace('$', r'\$'))
+        line[0].set_ylabel(first.name, parse_math=False)
     for axis in axes.flat:
         axis.set(xticks=[], yticks=[])
     for axis, title in zip(axes[0], titles, strict=True):
-        axis.set_title(title.replace('$', r'\$'))
-    figure.tight_layout()
+        axis.set_title(title, parse_math=False)
     figure.savefig(path, dpi=100)
-    plt.close(figure)

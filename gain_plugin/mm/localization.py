@@ -45,6 +45,8 @@ class Localization(BaseMetric):
 
     """
 
+    default_prefix = ''  # none
+
     def __init__(
         self,
         num_box_thresholds: int = 30,

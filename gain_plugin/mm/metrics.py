@@ -23,6 +23,8 @@ class MultiLabelAP(BaseMetric):
     ``AP_<class>``, and ``top1``, the share of images whose highest score is a class they have.
     """
 
+    default_prefix = ''  # none
+
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Collect each sample's ``pred_scores`` (K,), or ``seg_logits`` (K, H, W), and ``gt_label`` (n,)."""
         for sample in data_samples:
@@ -57,6 +59,8 @@ class SeedIoU(BaseMetric):
     constant background score, argmax, one confusion matrix over all images. The best of the thresholds 0, 0.01, ... is
     chosen on the images evaluated. Gives the figures of ``gain_plugin.seed_summary``.
     """
+
+    default_prefix = ''  # none
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Add up the confusion of each sample's ``attention_maps`` (n, H, W) with its ``gt_sem_seg``."""

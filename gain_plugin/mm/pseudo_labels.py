@@ -11,11 +11,13 @@ import torch
 from mmengine.config import Config
 from mmengine.registry import DATASETS
 from mmengine.runner import Runner
-from mmengine.utils import ProgressBar
+from rich.console import Console
+from rich.progress import track
 from torch import Tensor
 
 from gain_plugin.mm.attention_hook import AttentionHook
 from gain_plugin.mm.checkpoints import load_fitting
+from gain_plugin.mm.console import QuietRunner
 from gain_plugin.mm.label_samples import MapSample, calibration_photos, is_untagged, photo_names, read_maps
 from gain_plugin.mm.runs import keep_same
 from gain_plugin.pseudo_labels.files import check_folder, is_labelled, label_path, saliency_path
@@ -100,7 +102,7 @@ def attention_hook(runner: Runner, classes: int) -> AttentionHook:
 def _runner(config: str | Path | Config, work_dir: Path) -> Runner:
     cfg = copy.deepcopy(config) if isinstance(config, Config) else Config.fromfile(config)
     cfg.update(work_dir=str(work_dir), load_from=None, resume=False)
-    return Runner.from_cfg(cfg)
+    return QuietRunner.from_cfg(cfg)
 
 
 def _check_saliency(rule: LabelRule, names: Iterable[str]) -> None:
@@ -168,9 +170,8 @@ def _keep_settings(out: Path, names: Iterable[str], settings: dict[str, Any]) ->
 
 def _collect(outcomes: Iterable[Outcome], total: int) -> dict[str, str]:
     """What is wrong with an image, by its name."""
-    bar, failed = ProgressBar(total), {}
-    for name, problem in outcomes:
-        bar.update()
+    failed = {}
+    for name, problem in track(outcomes, 'labels', total, console=Console(stderr=True)):
         if problem is not None:
             failed[name] = problem
     return failed

@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, MethodType
@@ -12,12 +13,19 @@ from mmengine.runner import Runner
 
 from gain_plugin.files import write_atomically
 from gain_plugin.mm.checkpoints import newest_whole
+from gain_plugin.mm.console import Bar, QuietRunner
 
 NOT_TRAINING = ('attention', 'logger', 'pictures', 'report', 'visualization')  # hooks that leave the weights alone
 
 
-def train(cfg: Config, work_dir: Path) -> Runner:
+def train(cfg: Config, work_dir: Path, bar: Bar | None = None, test: bool = False) -> Runner:
     """Train, or go on from the newest whole checkpoint in ``work_dir``; without the evaluation on the way.
+
+    Args:
+        cfg: the config.
+        work_dir: where its log and checkpoints go.
+        bar: shows how far it is; one of its own if not given.
+        test: the caller tests the Runner afterwards, under the same bar.
 
     Raises:
         ValueError: ``work_dir`` has a training with other settings.
@@ -28,8 +36,10 @@ def train(cfg: Config, work_dir: Path) -> Runner:
     cfg.update(work_dir=str(work_dir), resume=found is not None, val_dataloader=None, val_cfg=None, val_evaluator=None)
     if found is not None:
         cfg.load_from = str(found)
-    runner = Runner.from_cfg(cfg)
-    runner.train()
+    runner = QuietRunner.from_cfg(cfg)
+    with nullcontext(bar) if bar else Bar() as shown:
+        shown.begin(runner, work_dir.name, train=True, test=test)
+        runner.train()
     return runner
 
 

@@ -29,5 +29,5 @@ def test_the_module_is_the_command():
 @pytest.mark.parametrize('name', sorted(main.commands))
 def test_every_verb_has_an_example_and_a_way_to_see_errors(name):
     text = CliRunner().invoke(main, [name, '--help']).stdout
-    assert re.search(rf'Examples?:\n +gain-plugin {name} ', text)
+    assert re.search(rf'Examples?:\n +gain-plugin {name}\b', text)
     assert '--traceback' in text

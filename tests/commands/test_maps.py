@@ -2,6 +2,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 from PIL import Image
 
@@ -105,3 +106,30 @@ def test_without_timm_a_sentence(call, photos, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, 'timm', None)
     result = call('maps', photos / 'tiny.png', '--out', tmp_path)
     assert "Error: this needs timm: pip install 'gain_plugin[maps]'" in result.stderr
+
+
+def test_a_training_of_ones_own(call, photos, tmp_path):
+    from mmengine.config import Config
+
+    from gain_plugin.mm.console import QuietRunner
+
+    cfg = Config.fromfile('configs/synthetic/plain.py')
+    cfg.work_dir = str(tmp_path / 'work')
+    state = {'state_dict': QuietRunner.from_cfg(cfg).model.state_dict()}
+    torch.save({**state, 'meta': {'dataset_meta': {'classes': ('red', 'green', 'blue', 'yellow')}}}, tmp_path / 'a.pth')
+    arguments = (
+        '--out',
+        tmp_path / 'out',
+        '--config',
+        'configs/synthetic/plain.py',
+        '--checkpoint',
+        tmp_path / 'a.pth',
+    )
+    result = call('maps', photos / 'turned.jpg', *arguments, '--classes', 'red', 'blue', '--save', 'npy')
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / 'out/turned.png').exists()
+    names = sorted(path.name for path in (tmp_path / 'out/maps').iterdir())
+    assert names == ['turned.blue.npy', 'turned.red.npy']
+    assert np.load(tmp_path / 'out/maps/turned.red.npy').shape == (300, 451)
+    torch.save(state, tmp_path / 'a.pth')
+    assert 'name the classes' in call('maps', photos / 'turned.jpg', *arguments).stderr

@@ -1,10 +1,11 @@
 import json
-import sys
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
+from gain_plugin.commands import main
 from gain_plugin.mm.comparison import Picture, draw
 
 SMALL = """
@@ -26,33 +27,32 @@ def test_a_row_an_image_and_a_column_a_method(tmp_path):
         assert drawn.size == (4 * 200, 2 * 200)
 
 
-def test_the_tool_trains_tests_and_draws(tmp_path, monkeypatch, pytestconfig, capsys):
-    root = pytestconfig.rootpath
+@pytest.fixture
+def call(tmp_path, pytestconfig):
+    """Compare two configs that are alike, and the paths of both."""
     for name in ('one', 'two'):
-        (tmp_path / f'{name}.py').write_text(SMALL.format(root=root))
-    monkeypatch.syspath_prepend(root / 'tools')
-    from compare import main
-
+        (tmp_path / f'{name}.py').write_text(SMALL.format(root=pytestconfig.rootpath))
     paths = [str(tmp_path / f'{name}.py') for name in ('one', 'two')]
-    monkeypatch.setattr(sys, 'argv', ['compare.py', *paths, '--work-dir', str(tmp_path / 'work'), '--pictures', '2'])
-    main()
+    return lambda *more: CliRunner().invoke(main, ['compare', *paths, '--work-dir', str(tmp_path / 'work'), *more])
+
+
+def test_the_verb_trains_tests_and_draws(tmp_path, call):
+    result = call('--pictures', '2')
+    assert result.exit_code == 0
     results = json.loads((tmp_path / 'work/results.json').read_text())
     one, two = ({**row, 'minutes': 0} for row in results.values())
     assert one == two and 0 < one['seed_miou'] < 100
     with Image.open(tmp_path / 'work/attention.png') as drawn:
         assert drawn.size == (4 * 200, 2 * 200)
-    assert f'{one["seed_miou"]:.1f}' in capsys.readouterr().out
-    monkeypatch.setattr(
-        sys,
-        'argv',
-        [
-            'compare.py',
-            paths[0],
-            '--work-dir',
-            str(tmp_path / 'work'),
-            '--cfg-options',
-            'optim_wrapper.optimizer.lr=1.0',
-        ],
-    )
-    with pytest.raises(ValueError, match='made with other settings'):
-        main()
+    assert f'{one["seed_miou"]:.1f}' in result.stdout
+    assert len(result.output.splitlines()) < 30 and 'WARNING' not in result.output
+    assert '100 % two test' in result.stderr
+    result = call('--cfg-options', 'optim_wrapper.optimizer.lr=1.0', 'train_cfg.max_iters=1')
+    assert (result.exit_code, 'made with other settings' in result.stderr) == (1, True)
+
+
+def test_configs_of_one_name_are_refused(tmp_path):
+    paths = ['configs/synthetic/plain.py', 'configs/synthetic_vit/plain.py']
+    result = CliRunner().invoke(main, ['compare', *paths, '--work-dir', str(tmp_path)])
+    assert 'the names of the configs must differ' in result.stderr
+    assert not list(tmp_path.iterdir())

@@ -7,7 +7,6 @@ Prints the classifier's mAP and the seeds' mIoU in per cent; ``softmax`` is ``ga
 
 import argparse
 import math
-import sys
 from pathlib import Path
 from unittest.mock import patch
 
@@ -16,10 +15,8 @@ from mmengine.config import Config, DictAction
 import gain_plugin.mm.metrics
 import gain_plugin.mm.tags
 import gain_plugin.model
+from gain_plugin.mm.runs import train
 from gain_plugin.pooling import pool_logits
-
-sys.path.append(str(Path(__file__).parents[1]))
-from compare import train
 
 POOLINGS = {
     'mean': lambda logits: logits.mean((-2, -1)),

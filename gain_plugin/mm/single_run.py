@@ -1,0 +1,78 @@
+"""One training, or one test, as the command line asks for it."""
+
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.registry import DATASETS
+from rich.console import Console
+from rich.table import Table
+
+from gain_plugin.mm.checkpoints import load_fitting, newest_whole
+from gain_plugin.mm.console import Bar, QuietRunner
+
+
+def train_config(cfg: Config, resume: bool = False, quiet: bool = False) -> Path:
+    """Train a config that has its ``work_dir``, and print what the last evaluation gave.
+
+    Args:
+        cfg: the config.
+        resume: go on from the newest whole checkpoint in the work directory, unless the config has ``load_from``.
+        quiet: print nothing but warnings.
+
+    Returns:
+        The work directory.
+
+    """
+    found = newest_whole(cfg.work_dir) if resume and not cfg.get('load_from') else None
+    cfg.update(resume=resume, load_from=str(found) if found else cfg.get('load_from'))
+    runner = QuietRunner.from_cfg(cfg)
+    with Bar(quiet=quiet) as bar:
+        bar.begin(runner, _name(cfg), train=True)
+        metrics = runner.train() and _last_metrics(runner)
+    if not quiet:
+        _show(metrics or {})
+        print(f'checkpoint and log in {cfg.work_dir}')
+    return Path(cfg.work_dir)
+
+
+def test_config(cfg: Config, checkpoint: str | Path, trusted: bool = False, quiet: bool = False) -> dict[str, float]:
+    """Test a checkpoint of a config that has its ``work_dir``, and print what came out.
+
+    Args:
+        cfg: the config.
+        checkpoint: of the same model, trained for the same classes.
+        trusted: read it even if that runs code that it brings along.
+        quiet: print nothing but warnings.
+
+    Raises:
+        ValueError: a checkpoint that does not fit, is cut off or holds code.
+
+    """
+    cfg.update(load_from=None, resume=False)
+    runner = QuietRunner.from_cfg(cfg)
+    classes = DATASETS.build(cfg.test_dataloader.dataset).metainfo['classes']
+    load_fitting(runner, checkpoint, classes, trusted)
+    with Bar(quiet=quiet) as bar:
+        bar.begin(runner, _name(cfg), test=True)
+        metrics = runner.test()
+    if not quiet:
+        _show(metrics)
+    return metrics
+
+
+def _name(cfg: Config) -> str:
+    return Path(cfg.filename or 'config').stem
+
+
+def _last_metrics(runner: QuietRunner) -> dict[str, float]:
+    """What the message hub has of the last evaluation."""
+    scalars = runner.message_hub.log_scalars
+    return {name[4:]: log.current() for name, log in scalars.items() if name.startswith('val/') and 'time' not in name}
+
+
+def _show(metrics: dict[str, float]) -> None:
+    table = Table('', 'value')
+    for name, value in metrics.items():
+        table.add_row(name, f'{value:.2f}')
+    if metrics:
+        Console().print(table)
