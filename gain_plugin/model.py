@@ -15,9 +15,10 @@ from gain_plugin.losses import terms_of
 from gain_plugin.masks import check_masks
 from gain_plugin.passes import of_images, one_at_a_time
 from gain_plugin.recorder import Recorder
-from gain_plugin.scorers import SCORERS, Scorer
+from gain_plugin.scorers import SCORERS, Frozen, Scorer
 from gain_plugin.settings import check_choice, check_flag
 from gain_plugin.step import Step, draw
+from gain_plugin.watch import Watch
 
 FILLS: dict[str, Callable[[Tensor], Tensor] | None] = {'zero': None, 'blur': blur}
 
@@ -114,6 +115,7 @@ class GAIN(CAM):
         self._differentiated_twice = False  # tried in the first step
         self.generator = torch.Generator().manual_seed(torch.initial_seed())
         self.health: dict[str, Tensor] = {}
+        self._watch = Watch(self.target_layer, copied=isinstance(self.scorer, Frozen))
 
     def forward(
         self,
@@ -179,12 +181,9 @@ class GAIN(CAM):
     ) -> Step:
         """What the terms of the loss are given; arguments as in ``guide``, ``strength`` as in ``Step``."""
         labels = check_labels(labels, scores)
-        state = self.generator.get_state()
-        drawn = draw(labels, self.generator) if self.one_class else labels
         if self.training:
             self.scorer.update(self.classifier)
-        else:  # a look between two steps changes nothing
-            self.generator.set_state(state)
+        drawn = draw(labels, self.generator, keep=not self.training) if self.one_class else labels
         shown = drawn if masks is None else labels
         return Step(
             images=images,
@@ -206,6 +205,8 @@ class GAIN(CAM):
             maps = step.maps.detach()
             step.health.update(map_health(maps, self.mask(normalize_maps(maps))))
         self.health = step.health
+        if self.training:
+            self._watch.look(step)
         return losses
 
     def erase(self, images: Tensor, maps: Tensor, image: Tensor) -> Tensor:

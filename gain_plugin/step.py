@@ -62,7 +62,13 @@ class Step:
         return self.score(self.erase(maps, image), image)[: len(pairs)]
 
 
-def draw(labels: Tensor, generator: torch.Generator) -> Tensor:
-    """Keep one positive label an image, each with the same chance; (N, K) bool in and out."""
+def draw(labels: Tensor, generator: torch.Generator, *, keep: bool = False) -> Tensor:
+    """Pick one positive label an image, each with the same chance; (N, K) bool in and out.
+
+    A look between two steps should ``keep`` the state of the generator.
+    """
+    state = generator.get_state()
     chance = torch.rand(labels.shape, generator=generator).masked_fill(~labels, -1)
+    if keep:
+        generator.set_state(state)
     return torch.zeros_like(labels).scatter(1, chance.argmax(1, keepdim=True), True) & labels

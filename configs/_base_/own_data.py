@@ -7,7 +7,6 @@ size = 160
 train_dataloader = dict(
     batch_size=16,
     num_workers=2,
-    persistent_workers=True,
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
         type='VOCTagsDataset',
@@ -52,6 +51,7 @@ model = dict(
     data_preprocessor=dict(type='SegDataPreProcessor', mean=[127.5] * 3, std=[127.5] * 3, size=(size, size)),
 )
 default_hooks = dict(
+    checkpoint=dict(by_epoch=True, interval=1),  # an epoch that was broken off begins again
     gain=dict(type='GAINHook'),  # from two thirds of the run on
     attention=dict(type='AttentionHook', scales=(1.0, 0.5, 1.5, 2.0), flip=True),
     report=dict(type='ReportData'),

@@ -6,6 +6,7 @@ log_processor = dict(by_epoch=False, mean_pattern=r'.*(loss|time|grad_norm|gain/
 default_hooks = dict(
     logger=dict(type='LoggerHook', interval=50, log_metric_by_epoch=False),
     checkpoint=dict(type='WholeCheckpointHook', by_epoch=False, interval=300, max_keep_ckpts=1),
+    seed=dict(type='StepSeedHook'),
 )
 val_cfg = dict(type='ValLoop')
 test_cfg = dict(type='TestLoop')

@@ -14,6 +14,7 @@ from gain_plugin.mm.metrics import MultiLabelAP, SeedIoU
 from gain_plugin.mm.pseudo_labels import make_pseudo_labels
 from gain_plugin.mm.report_data import ReportData
 from gain_plugin.mm.sampler import MaskedSampler
+from gain_plugin.mm.step_seed import StepSeedHook
 from gain_plugin.mm.synthetic import SyntheticDataset
 from gain_plugin.mm.tags import TagLoss, TagsAsMask
 from gain_plugin.mm.transforms import FillBoxes, SpuriousCue
@@ -36,6 +37,7 @@ __all__ = [
     'ReportData',
     'SeedIoU',
     'SpuriousCue',
+    'StepSeedHook',
     'SyntheticDataset',
     'TagLoss',
     'TagsAsMask',

@@ -15,6 +15,7 @@ from gain_plugin.losses import GAINLoss
 from gain_plugin.mm.colour_order import check_colour_order
 from gain_plugin.mm.hosts import host_of, reading_options
 from gain_plugin.mm.samples import bound_arguments, masks_of, multi_hot
+from gain_plugin.mm.schedule import Falling, check_iterations, schedule
 from gain_plugin.mm.segmentors import ignored_values, is_segmentor
 from gain_plugin.model import GAIN
 from gain_plugin.scorers import SCORERS, Scorer
@@ -34,7 +35,8 @@ class GAINHook(Hook):
 
     The host's own pass is recorded by PyTorch forward hooks, there from ``before_train`` to ``after_train``. The host's
     config, state-dict keys and behaviour in other modes stay as they are. What a scorer has to keep goes into the
-    checkpoint under the key ``gain_scorer``, beside the host's.
+    checkpoint under the key ``gain_scorer``, beside the host's, but for the last one of the run, which is the host's
+    alone.
 
     The host is called with ``mode='loss'`` for its losses and ``mode='tensor'`` for its scores. Samples name their
     image-level labels by indices in ``gt_label``; a ``gt_sem_seg`` (0 background, c + 1 for class c, 255 unknown) is
@@ -70,12 +72,14 @@ class GAINHook(Hook):
         self._options = {'scorer': 'frozen', 'one_class': True, **(gain or {})}
         inspect.signature(GAIN).bind(nn.Identity(), **self._options)  # a wrong name fails here, not after hours
         self._wants_masks = any('ext_weight' in term and term['ext_weight'] for term in terms)
-        self._warmup = _iterations('warmup', warmup)
-        self._ramp = _iterations('ramp', ramp)
-        self._strength = 0.0
+        self._warmup = check_iterations('warmup', warmup)
+        self._ramp = check_iterations('ramp', ramp)
+        self._strength = self._guiding = 0.0
         self._saved_scorer: dict[str, Tensor] | None = None
         self._handles: list[Any] = []
         self._seen = self._shown = 0
+        self._falling = Falling()
+        self._masked = False
 
     @property
     def passes(self) -> float | None:
@@ -101,12 +105,20 @@ class GAINHook(Hook):
             raise ValueError('the masks of a segmentor are its own labels already: remove ext_weight= from loss')
         self.gain = GAIN(host, self._terms, **self._buildable(reading_options(host, self._options)))
         check_colour_order(host, runner.train_loop.dataloader.dataset)
-        self._begin_at, self._grow_over = self._schedule(runner)
+        scorer = self._options['scorer']
+        learns, copied = scorer in ('shared', 'detached', 'ema'), scorer == 'frozen'
+        self._begin_at, self._grow_over = schedule(runner, self._warmup, self._ramp, learns=learns, copied=copied)
+        runner.logger.info(
+            f'GAIN: {self._begin_at} iterations of plain training, then guided ones up to {runner.max_iters}, alpha '
+            f'growing over the first {self._grow_over} of these; maps of {self.gain.target_layer!r}, scorer '
+            f'{type(self.gain.scorer).__name__}'
+        )
         self.ignored = ignored_values(host, runner.train_loop.dataloader.dataset) if self._segmentor else None
-        if self.gain.scorer.state_dict() and runner.iter > self._begin_at:
+        if self.gain.scorer.state_dict() and self._begin_at < runner.iter < runner.max_iters:
             if self._saved_scorer is None:
                 raise ValueError(
-                    "the checkpoint to resume has no scorer ('gain_scorer'): it was trained without this hook"
+                    "the checkpoint to resume has no scorer ('gain_scorer'): it is of a run without this hook, or "
+                    'the last of a run that ended, which leaves it out: begin anew with the iterations that you want'
                 )
             self.gain.scorer.load_state_dict(self._saved_scorer)
         self._recorder = self.gain.record()
@@ -123,6 +135,19 @@ class GAINHook(Hook):
         self._strength = 0.0 if done < 0 else min(1.0, (done + 1) / (self._grow_over + 1))
         self.gain.generator.manual_seed(abs(hash((runner.seed, get_rank(), runner.iter))))
 
+    def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:
+        """Look whether the host gets worse."""
+        if hasattr(self, 'gain'):
+            self._falling.look(runner, metrics or {}, guided=runner.iter > self._begin_at)
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None
+    ) -> None:
+        """Tell once that masks were asked for, and none came in as many photos as there are."""
+        if self._wants_masks and not self._masked and self._seen >= len(runner.train_loop.dataloader.dataset):
+            self._masked = True
+            runner.logger.warning(f'GAIN: ext_weight is given and none of {self._seen} photos had a mask: name masks=')
+
     def after_train(self, runner: Runner) -> None:
         """Leave the host as it was."""
         self._stop_listening()
@@ -131,7 +156,8 @@ class GAINHook(Hook):
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Keep the scorer, which is no part of the host."""
         gain = getattr(self, 'gain', None)  # there only while training
-        if gain is not None and gain.scorer.state_dict():
+        finished = checkpoint['meta']['iter'] >= runner.max_iters  # what is deployed is the host alone
+        if gain is not None and gain.scorer.state_dict() and not finished:
             checkpoint['gain_scorer'] = gain.scorer.state_dict()
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
@@ -142,20 +168,6 @@ class GAINHook(Hook):
                 'training with that version, or take its state_dict alone by load_from= after removing that key'
             )
         self._saved_scorer = checkpoint.get('gain_scorer')
-
-    def _schedule(self, runner: Runner) -> tuple[int, int]:
-        """First guided iteration, and the iterations of the ramp."""
-        total = runner.max_iters
-        learns = self._options['scorer'] in ('shared', 'detached', 'ema')
-        warmup = (0 if learns else 2 * total // 3) if self._warmup is None else self._warmup
-        if warmup >= total:
-            runner.logger.warning(f'GAIN: warmup={warmup} leaves nothing of the {total} iterations to guide: lower it')
-        ramp = max(0, total - warmup) // 3 if self._ramp is None else self._ramp
-        runner.logger.info(
-            f'GAIN: {warmup} iterations of plain training, then guided ones up to {total}, alpha growing over the '
-            f'first {ramp} of these; maps of {self.gain.target_layer!r}, scorer {type(self.gain.scorer).__name__}'
-        )
-        return warmup, ramp
 
     def _buildable(self, options: dict[str, Any]) -> dict[str, Any]:
         """``options`` with a scorer that may be given as a config."""
@@ -172,19 +184,27 @@ class GAINHook(Hook):
         return guided and bound_arguments(host, args, kwargs).get('mode') == 'loss'
 
     def _begin(self, host: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
+        self._recorder.__exit__(None, None, None)  # Ctrl-C in the pass before has called no hook
+        self._guiding = 0.0
         if self._guides(host, args, kwargs):
+            self._guiding, self._strength = (
+                self._strength,
+                0.0,
+            )  # once an iteration: an error leaves nothing that guides
             self._recorder.__enter__()
 
     def _end(self, host: nn.Module, args: tuple, kwargs: dict[str, Any], output: Any) -> dict[str, Tensor] | None:
         self._recorder.__exit__(None, None, None)
-        if output is None or not self._guides(host, args, kwargs):
+        strength, self._guiding = self._guiding, 0.0
+        if output is None or not strength:
             return None
         call = bound_arguments(host, args, kwargs)
         images, samples = call['inputs'], call['data_samples']
         features, scores = self.gain.read(self._recorder)
         masks = None if self._segmentor else masks_of(samples, images.shape[-2:])
+        self._masked |= masks is not None
         labels = multi_hot(samples, scores.shape[1], self.ignored)
-        step = self.gain.step(images, labels, features, scores, masks, strength=self._strength)
+        step = self.gain.step(images, labels, features, scores, masks, strength=strength)
         losses = self.gain.losses(step)
         self._seen, self._shown = self._seen + len(images), self._shown + step.scored
         return {**output, **losses, **{f'gain/{name}': value for name, value in self.gain.health.items()}}
@@ -196,12 +216,6 @@ def _end_broken_off(host: nn.Module) -> None:
         owner = getattr(listener, '__self__', None)
         if isinstance(owner, GAINHook):
             owner._stop_listening()
-
-
-def _iterations(name: str, given: int | None) -> int | None:
-    if given is not None and (not isinstance(given, int) or given < 0):
-        raise ValueError(f'{name} must be a number of iterations, 0 or more, got {given!r}')
-    return given
 
 
 def _maker(config: dict[str, Any]) -> Any:

@@ -1,4 +1,5 @@
 import copy
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from gain_plugin import Scorer
 from gain_plugin.mm import GAINHook, MultiLabelClassifier
 from gain_plugin.mm.samples import multi_hot
+from gain_plugin.mm.schedule import Falling
 
 LAYERS = {'target_layer': 'network.features', 'score_layer': 'network'}
 ALL_CLASSES = {**LAYERS, 'scorer': 'detached', 'one_class': False}
@@ -73,6 +75,18 @@ class Losses(Hook):
 
     def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
         self.seen.append(outputs)
+
+
+class BreakOff(Hook):
+    priority = 'LOWEST'
+
+    def __init__(self, at, error=KeyboardInterrupt):
+        self.at = at
+        self.error = error
+
+    def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
+        if runner.iter == self.at:
+            raise self.error
 
 
 @pytest.fixture
@@ -144,7 +158,8 @@ def test_resumes_exactly(network, tmp_path, scorer, warmup):
 
     straight = runner(network, tmp_path / 'straight', hooks=hooks())
     straight.train()
-    runner(network, tmp_path / 'halted', iterations=2, hooks=hooks()).train()
+    with pytest.raises(KeyboardInterrupt):
+        runner(network, tmp_path / 'halted', hooks=[*hooks(), BreakOff(at=2)]).train()
     resumed = runner(network, tmp_path / 'halted', hooks=hooks(), resume=True)
     resumed.train()
     assert all(torch.equal(value, weights(resumed)[name]) for name, value in weights(straight).items())
@@ -239,20 +254,91 @@ def test_terms_and_scorers_of_ones_own_by_their_registered_names(network, tmp_pa
     assert {'loss_am', 'loss_area'} <= set(losses.seen[0])
 
 
-@pytest.mark.parametrize('error', [RuntimeError, KeyboardInterrupt])
-def test_a_training_that_was_broken_off_leaves_nothing_for_the_next(network, tmp_path, error):
-    class Break(Hook):
-        def after_train_iter(self, runner, batch_idx, data_batch=None, outputs=None):
-            if runner.iter == 1:
-                raise error
+@pytest.mark.parametrize('error', [RuntimeError, KeyboardInterrupt, torch.cuda.OutOfMemoryError])
+@pytest.mark.parametrize('place', ['network', 'scorer', 'backward', 'step', 'hook'])
+def test_a_training_that_was_broken_off_leaves_nothing_for_the_next(network, tmp_path, monkeypatch, place, error):
+    """An error anywhere in a step: the training that follows is the one that would have been without it."""
 
-    broken = runner(network, tmp_path / 'a', hooks=[GAINHook(gain=LAYERS, warmup=0), Break()])
+    def fail(*args, **kwargs):
+        raise error('here')
+
+    def once(iteration):
+        hook = GAINHook(gain=LAYERS, warmup=0)
+
+        class Arm(Hook):
+            def before_train_iter(self, runner, batch_idx, data_batch=None):
+                if runner.iter == iteration:
+                    owner, name = {
+                        'network': (runner.model.network.fc, 'forward'),
+                        'scorer': (hook.gain.scorer.model.network.fc, 'forward'),
+                        'backward': (runner.optim_wrapper, 'backward'),
+                        'step': (runner.optim_wrapper, 'step'),
+                        'hook': (runner.visualizer, 'add_scalar'),
+                    }[place]
+                    monkeypatch.setattr(owner, name, fail)
+                    if place == 'hook':
+                        fail()
+
+        return [hook, Arm()]
+
+    broken = runner(network, tmp_path / 'a', hooks=once(iteration=1))
     with pytest.raises(error):
         broken.train()
-    again = runner(network, tmp_path / 'b', hooks=[GAINHook(gain=LAYERS, warmup=0)])
-    again.model = broken.model
-    again.train()
-    assert not any(module._forward_hooks or module._forward_pre_hooks for module in again.model.modules())
+    monkeypatch.undo()
+    host, random_state = broken.model, torch.get_rng_state()
+    host.zero_grad()  # what a step that was broken off had gathered is the optimiser's to clear
+    assert all(module.training for module in host.modules())
+    batch = pseudo_collate([Toy()[index] for index in range(4)])
+    loss = host(**host.data_preprocessor(batch, True), mode='loss')
+    assert place == 'hook' or set(loss) == {'loss_cls'}, 'guided by a training that is over'
+    assert torch.equal(torch.get_rng_state(), random_state)
+    state = copy.deepcopy(host.state_dict())
+    results = []
+    for folder, model in (('b', host), ('c', Host(copy.deepcopy(network)))):
+        again = runner(network, tmp_path / folder, hooks=[GAINHook(gain=LAYERS, warmup=0)])
+        again.model = model
+        model.load_state_dict(state)
+        again.train()
+        assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
+        results.append(weights(again))
+    assert all(torch.equal(value, results[1][name]) for name, value in results[0].items())
+
+
+def test_the_last_checkpoint_is_the_hosts_alone(network, tmp_path):
+    runner(network, tmp_path, hooks=[GAINHook(gain=LAYERS, warmup=0)]).train()
+    assert 'gain_scorer' in torch.load(tmp_path / 'iter_2.pth', weights_only=False)
+    assert 'gain_scorer' not in torch.load(tmp_path / 'iter_4.pth', weights_only=False)
+    runner(network, tmp_path, hooks=[GAINHook(gain=LAYERS, warmup=0)], resume=True).train()  # it is done
+    longer = runner(network, tmp_path, iterations=6, hooks=[GAINHook(gain=LAYERS, warmup=0)], resume=True)
+    with pytest.raises(ValueError, match='has no scorer .* begin anew with the iterations that you want'):
+        longer.train()
+
+
+@pytest.mark.parametrize(
+    ('settings', 'text'),
+    [
+        ({'warmup': 9}, 'warmup=9 leaves nothing of the 4 iterations'),
+        ({'warmup': 1, 'ramp': 5}, 'with ramp=5 alpha reaches 50% of its value when training ends'),
+        ({'warmup': 0}, "warmup=0 makes scorer='frozen' a copy of the host as it was built: give load_from="),
+        ({'warmup': 0, 'loss': {'ext_weight': 1.0}}, 'ext_weight is given and none of 16 photos had a mask'),
+    ],
+)
+def test_what_is_probably_wrong_is_told(network, tmp_path, settings, text):
+    built = runner(network, tmp_path, hooks=[GAINHook(gain=LAYERS, **settings)])
+    said = []
+    built.logger.warning = said.append
+    built.train()
+    assert sum(text in line for line in said) == 1, said
+
+
+def test_a_falling_map_is_told_once(network, tmp_path):
+    said = []
+    logger = SimpleNamespace(logger=SimpleNamespace(warning=said.append))
+    falling = Falling()
+    for value, guided in ((80.0, False), (82.0, False), (80.0, True), (70.0, True), (60.0, True)):
+        falling.look(logger, {'coco/mAP': value, 'mAP_small': 0.0}, guided=guided)
+    falling.look(logger, {'top1': 1.0}, guided=True)
+    assert said == ['GAIN: mAP fell from 82.0 to 70.0 since the guidance began: lower alpha in loss=']
 
 
 def test_a_checkpoint_of_the_first_version_is_refused():
