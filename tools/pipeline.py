@@ -6,6 +6,9 @@
 Pseudo labels are made for the images that the classifier was trained on, each segmenter is trained on those of one
 classifier and tested on the segmenter's test images, with and without a dense CRF. What is finished is skipped, what
 was interrupted goes on. The work directory gets a folder for each classifier and ``results.json``.
+
+With ``--rounds 2`` each classifier is trained a third longer with its own labels as masks, and, for comparison, without
+them; both then go the rest of the way like the first (``<name>_round2``, ``<name>_longer``).
 """
 
 import argparse
@@ -36,6 +39,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--segmenter', type=Path, required=True, help='config that is trained on the labels')
     parser.add_argument('--work-dir', type=Path, required=True, help='where everything goes')
     parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--rounds', type=int, choices=[1, 2], default=1, help='2: train on with labels of its own, too')
     parser.add_argument('--workers', type=int, default=1, help='processes that write labels')
     parser.add_argument('--foreground', type=float, default=rule.foreground, help='above it a map is its class')
     parser.add_argument('--background', type=float, default=rule.background, help='below it all is background')
@@ -64,6 +68,11 @@ def pipeline_of(path: Path, args: argparse.Namespace) -> Pipeline:
     )
 
 
+def rounds_of(first: Pipeline, rounds: int) -> list[Pipeline]:
+    """A pipeline and, with two rounds, those that go on from it."""
+    return [first] if rounds == 1 else [first, first.further(labels=False), first.further(labels=True)]
+
+
 def Road(path: Path, args: argparse.Namespace) -> Pipeline:  # noqa: N802
     """The former name of ``pipeline_of``, for scripts whose arguments lack what has come since."""
     former = {'refine': 'crf' if getattr(args, 'label_crf', False) else None, 'otsu': False}
@@ -73,7 +82,7 @@ def Road(path: Path, args: argparse.Namespace) -> Pipeline:  # noqa: N802
 def main() -> None:
     """Go through the pipelines of the command line."""
     args = parse_args()
-    pipelines = [pipeline_of(path, args) for path in args.configs]
+    pipelines = [one for path in args.configs for one in rounds_of(pipeline_of(path, args), args.rounds)]
     if len({pipeline.folder for pipeline in pipelines}) < len(pipelines):
         raise SystemExit('the names of the configs must differ')
     results = {pipeline.folder.name: pipeline.run() for pipeline in pipelines}

@@ -14,6 +14,7 @@ from mmseg.evaluation import IoUMetric
 from gain_plugin.mm.dataset import VOCTagsDataset
 from gain_plugin.mm.label_samples import sources_of
 from gain_plugin.mm.pseudo_labels import make_pseudo_labels
+from gain_plugin.mm.rounds import further_steps, second_round
 from gain_plugin.mm.runs import keep_same, train, training_settings, write_json
 from gain_plugin.pseudo_labels.rules import LabelRule
 from gain_plugin.tagged_photos import MASK_FOLDERS
@@ -79,8 +80,29 @@ class Pipeline:
         self.labelling = labelling or Labelling()
         self.crf = crf
         self.workers = workers
-        self.folder = work_dir / Path(classifier).stem
-        self.segmenter.train_dataloader.dataset.data_prefix.seg_map_path = str((self.folder / 'labels').absolute())
+        self.first: Pipeline | None = None
+        self._settle(work_dir / Path(classifier).stem)
+
+    def further(self, *, labels: bool) -> 'Pipeline':
+        """The same after further steps of the classifier, with the labels of this one as its masks or without.
+
+        It needs the classifier and the labels of this one: run this one first.
+
+        Args:
+            labels: take the labels; the folder is then ``<name>_round2``, else ``<name>_longer``.
+
+        """
+        other = copy.copy(self)
+        other.first = self
+        other.segmenter = copy.deepcopy(self.segmenter)
+        own = self.folder / 'labels'
+        other.classifier = second_round(self.classifier, own) if labels else further_steps(self.classifier)
+        other._settle(self.folder.with_name(f'{self.folder.name}_{"round2" if labels else "longer"}'))
+        return other
+
+    def _settle(self, folder: Path) -> None:
+        self.folder = folder
+        self.segmenter.train_dataloader.dataset.data_prefix.seg_map_path = str((folder / 'labels').absolute())
 
     def run(self) -> dict[str, dict[str, Any]]:
         """The figures of every stage and its minutes, as ``stages.json`` keeps them."""
@@ -109,14 +131,18 @@ class Pipeline:
         }
 
     def make_classifier(self) -> dict[str, Any]:
-        """Train the classifier."""
-        train(self.classifier, self.folder / 'classifier')
+        """Train the classifier; a further one goes on from the last checkpoint of the first."""
+        last = self.folder / 'classifier/last_checkpoint'
+        if self.first is not None and not last.exists():
+            last.parent.mkdir(parents=True, exist_ok=True)
+            last.write_text((self.first.folder / 'classifier/last_checkpoint').read_text())
+        train(copy.deepcopy(self.classifier), last.parent)
         return {}
 
     def make_labels(self) -> dict[str, Any]:
         """Label the photos that it was trained on."""
         cfg = copy.deepcopy(self.classifier)
-        cfg.test_dataloader.dataset = photos_to_label(cfg)
+        cfg.test_dataloader.dataset = photos_to_label((self.first or self).classifier)
         checkpoint = (self.folder / 'classifier/last_checkpoint').read_text()
         report = make_pseudo_labels(
             cfg,
