@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+ORIENTATION = 0x0112  # of EXIF; 1 is upright
 FULL_16_BIT = 65535
 LEAST_16_BIT = 4096
 """A maximum below this is that of 12 bits or fewer, which would be almost black."""

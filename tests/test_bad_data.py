@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from check_data import main
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -227,21 +226,3 @@ def test_whatever_the_bytes_the_error_names_the_file(tmp_path_factory, content, 
             read(path)
         except ValueError as error:
             assert name in str(error)
-
-
-def test_the_command(tmp_path, capsys):
-    for folder in ('JPEGImages', 'masks'):
-        (tmp_path / folder).mkdir()
-    for name in 'ab':
-        Image.new('RGB', (20, 20)).save(tmp_path / f'JPEGImages/{name}.png')
-        Image.fromarray(np.ones((20, 20), np.uint8)).save(tmp_path / f'masks/{name}.png')
-    (tmp_path / 'list.txt').write_text('a\nb\n')
-    (tmp_path / 'tags.csv').write_text('id,labels\na,cat\nb,cat\n')
-    command = f'{tmp_path} --split list.txt --tags tags.csv --classes cat --mask-classes cat --masks masks'
-    command = [*command.split(), '--json', '--workers', '1']
-    assert main(command) == 0
-    (tmp_path / 'JPEGImages/a.png').write_bytes(b'')
-    Image.fromarray(np.ones((9, 20), np.uint8)).save(tmp_path / 'masks/b.png')
-    assert main(command) == 1
-    printed = capsys.readouterr().out
-    assert 'cannot read' in printed and 'b.png is (9, 20), its image (20, 20)' in printed

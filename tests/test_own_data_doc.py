@@ -169,7 +169,8 @@ def test_every_source_is_converted_for_a_config_that_opens(block):
 def test_training_looking_and_labels_in_the_order_of_the_page():
     make_table()
     run(CONVERTED[2])
-    train, test, report, labels = AFTERWARDS
+    check, train, test, report, labels = AFTERWARDS
+    run(check)
     run(train, '--cfg-options', *SMALL, 'train_cfg.max_epochs=2')
     (log,) = Path('work_dirs/own').glob('*/vis_data/scalars.json')
     logged = {key: value for line in log.read_text().splitlines() for key, value in json.loads(line).items()}
@@ -206,6 +207,6 @@ def test_the_loop_of_steps():
 def test_the_other_configs(make, block, expected):
     make()
     run(block)
-    run(AFTERWARDS[0], '--cfg-options', *SMALL, 'train_cfg.max_epochs=2')
+    run(AFTERWARDS[1], '--cfg-options', *SMALL, 'train_cfg.max_epochs=2')
     (log,) = Path('work_dirs/own').glob('*/vis_data/scalars.json')
     assert expected <= {key for line in log.read_text().splitlines() for key in json.loads(line)}

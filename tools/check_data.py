@@ -1,18 +1,19 @@
-"""Check a data set before hours are spent: every file is read whole, and labels and masks are compared.
+"""Check a data set before hours are spent: every file is read whole, and labels, masks and lists are compared.
 
-    python tools/check_data.py ROOT --split train.txt --tags train.csv --classes cat dog --images photos --masks masks
-    python tools/check_data.py --config configs/voc_animals/gain.py
+    python tools/check_data.py own --split train.txt val.txt --tags train.csv val.csv --classes cat dog --images photos
+    python tools/check_data.py --config own/config.py
 
-One line a problem, with its file; the exit code is 1 if there is any.
+One line a problem, with its file; the exit status is 1 if there is any. Notes are about what is read right.
 """
 
 import argparse
 import json
 from collections.abc import Iterable
+from typing import Any
 
 from rich.progress import track
 
-from gain_plugin.data_checks import find_problems
+from gain_plugin.data_checks import Report, check_lists
 from gain_plugin.masks import VOC_CLASSES
 from gain_plugin.tagged_photos import TaggedPhotos
 
@@ -23,46 +24,75 @@ def parse_args(arguments: Iterable[str] | None = None) -> argparse.Namespace:
     """Arguments of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('root', nargs='?', help='folder of the data')
-    parser.add_argument('--split', help='list of images in it')
-    parser.add_argument('--tags', help='table of image-level labels')
+    parser.add_argument('--split', nargs='+', metavar='LIST', help='lists of images in it, which should share no photo')
+    parser.add_argument('--tags', nargs='+', metavar='CSV', help='table of image-level labels, one or one a list')
     parser.add_argument('--classes', nargs='+', default=VOC_CLASSES, help="names in their order; VOC's if not given")
     parser.add_argument('--mask-classes', nargs='+', help='names of the values 1, 2, ... of masks')
     parser.add_argument('--images', default='JPEGImages', help='folder of images')
     parser.add_argument('--masks', help='folder of masks; without it and with tags, masks are not looked at')
-    parser.add_argument('--config', help='check the training data of a config, in place of a root')
+    parser.add_argument('--config', help='check what a config trains and evaluates on, in place of a root')
     parser.add_argument('--workers', type=int, default=4, help='processes')
-    parser.add_argument('--json', action='store_true', help='problems as a JSON list')
+    parser.add_argument('--json', action='store_true', help='problems and notes as JSON')
     args = parser.parse_args(None if arguments is None else list(arguments))
     if not args.config and not (args.root and args.split):
         parser.error('give ROOT and --split, or --config')
+    if args.tags and len(args.tags) not in (1, len(args.split or ())):
+        parser.error('give one table of --tags, or one a list')
     return args
 
 
-def photos_of(args: argparse.Namespace) -> TaggedPhotos:
-    """The list that the command line names."""
+def lists_of(args: argparse.Namespace) -> dict[str, list[TaggedPhotos]]:
+    """The lists that the command line names, by what they are for."""
     if args.config:
-        from mmengine.config import Config
-
-        data = Config.fromfile(args.config).train_dataloader.dataset
-        if data.type != 'VOCTagsDataset':
-            raise ValueError(f'{args.config} trains on a {data.type}: give ROOT and --split of its parts')
-        return TaggedPhotos(**{name: data[name] for name in SETTINGS if name in data})
+        return lists_of_config(args.config)
     prefix = {'img_path': args.images, **({'seg_map_path': args.masks} if args.masks else {})}
     masks = 'found' if args.masks or not args.tags else 'none'
-    return TaggedPhotos(args.root, args.split, args.classes, args.tags, masks, args.mask_classes, prefix)
+    tables = args.tags or [None]
+    tables = tables * len(args.split) if len(tables) == 1 else tables
+    return {
+        split: [TaggedPhotos(args.root, split, args.classes, table, masks, args.mask_classes, prefix)]
+        for split, table in zip(args.split, tables, strict=True)
+    }
+
+
+def lists_of_config(path: str) -> dict[str, list[TaggedPhotos]]:
+    """Those of its training and of its evaluation, within whatever wrappers."""
+    from mmengine.config import Config
+
+    from gain_plugin.mm.label_samples import sources_of
+
+    cfg = Config.fromfile(path)
+    groups: dict[str, list[TaggedPhotos]] = {}
+    known: list[dict[str, Any]] = []
+    for group, name in (('training', 'train'), ('evaluation', 'val'), ('evaluation', 'test')):
+        loader = cfg.get(f'{name}_dataloader')
+        for data in sources_of(loader.dataset) if loader else []:
+            if data.type not in ('VOCTagsDataset', 'gain_plugin.mm.VOCTagsDataset'):
+                raise ValueError(
+                    f'{path}: {name}_dataloader has a {data.type}, of which nothing is known: check its files'
+                )
+            settings = {key: data[key] for key in SETTINGS if key in data}
+            if settings not in known:
+                known.append(settings)
+                groups.setdefault(group, []).append(TaggedPhotos(**settings))
+    return groups
 
 
 def main(arguments: Iterable[str] | None = None) -> int:
-    """Print the problems; 1 if there is one."""
+    """Print the report; 1 if there is a problem."""
     args = parse_args(arguments)
     try:
-        photos = photos_of(args)
         bar = (lambda found, total: found) if args.json else lambda found, total: track(found, 'reading', total)
-        problems = find_problems(photos, args.workers, bar)
+        report = check_lists(lists_of(args), args.workers, bar)
     except (OSError, ValueError) as error:
-        problems = [str(error)]
-    print(json.dumps(problems, indent=1) if args.json else '\n'.join(problems) or 'nothing is wrong')
-    return int(bool(problems))
+        report = Report([str(error)], [])
+    if args.json:
+        print(json.dumps(report._asdict(), indent=1))
+        return int(bool(report.problems))
+    for note in report.notes:
+        print(f'note: {note}')
+    print('\n'.join(report.problems) or 'nothing is wrong')
+    return int(bool(report.problems))
 
 
 if __name__ == '__main__':

@@ -7,10 +7,10 @@ from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 
+from gain_plugin.images import ORIENTATION
 from gain_plugin.lists import read_text
 from gain_plugin.photos import is_picture
 
-ORIENTATION = 0x0112  # of EXIF
 SYSTEM_FILES = ('Thumbs.db', 'desktop.ini')
 
 
