@@ -24,9 +24,14 @@ def further_steps(config: Config) -> Config:
     Args:
         config: of the classifier's first round.
 
+    Raises:
+        ValueError: training is counted in epochs.
+
     """
     cfg = copy.deepcopy(config)
-    done = cfg.train_cfg.max_iters
+    done = cfg.train_cfg.get('max_iters')
+    if done is None:
+        raise ValueError('further steps are counted in iterations: give train_cfg an IterBasedTrainLoop with max_iters')
     cfg.train_cfg.max_iters = done + done // SHARE
     guidance = _guidance(cfg)
     if guidance is not None:
@@ -44,7 +49,8 @@ def second_round(config: Config, labels: Path) -> Config:
         labels: folder that ``make_pseudo_labels`` filled for the photos it was trained on.
 
     Raises:
-        ValueError: no photos without masks to be given labels, or a loss of several terms.
+        ValueError: training is counted in epochs, no photos without masks to be given labels, or a loss of several
+            terms.
 
     """
     cfg = further_steps(config)

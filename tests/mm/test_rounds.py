@@ -171,6 +171,9 @@ def test_what_cannot_have_a_second_round_is_told():
     cfg.default_hooks.gain = {'type': 'GAINHook', 'loss': [{}, {}]}
     with pytest.raises(ValueError, match='has several terms: a second round knows GAINLoss alone'):
         second_round(cfg, Path('/labels'))
+    cfg.train_cfg = {'type': 'EpochBasedTrainLoop', 'max_epochs': 3}
+    with pytest.raises(ValueError, match='give train_cfg an IterBasedTrainLoop with max_iters'):
+        further_steps(cfg)
 
 
 def test_settings_of_a_round_are_those_of_a_file(folder, tmp_path):
