@@ -2,9 +2,11 @@ import json
 
 import numpy as np
 import pytest
-from check_data import main
+from click.testing import CliRunner
 from mmengine.config import Config
 from PIL import Image
+
+from gain_plugin.commands.check import check as verb
 
 OPTIONS = '--classes cat dog --images photos --json --workers 1'.split()
 
@@ -29,12 +31,12 @@ def root(tmp_path):
 
 
 @pytest.fixture
-def check(root, capsys):
+def check(root):
     def run(*more):
         lists = ['--split', 'train.txt', 'val.txt', '--tags', 'train.csv', 'val.csv']
-        status = main([str(root), *lists, *OPTIONS, *more])
-        report = json.loads(capsys.readouterr().out)
-        assert status == bool(report['problems'])
+        result = CliRunner().invoke(verb, [str(root), *lists, *OPTIONS, *more])
+        report = json.loads(result.stdout)
+        assert result.exit_code == bool(report['problems'])
         return report['problems'], report['notes']
 
     return run
@@ -106,7 +108,7 @@ def test_a_list_that_cannot_be_read(check, root):
     assert check()[0] == [f'the list of images {root}/val.txt is empty']
 
 
-def test_what_a_config_trains_on_within_wrappers(root, capsys):
+def test_what_a_config_trains_on_within_wrappers(root):
     common = {'type': 'VOCTagsDataset', 'data_root': str(root), 'classes': ('cat', 'dog'), 'masks': 'none'}
     common['data_prefix'] = {'img_path': 'photos'}
     train = {**common, 'ann_file': 'train.txt', 'tags_file': 'train.csv'}
@@ -115,15 +117,15 @@ def test_what_a_config_trains_on_within_wrappers(root, capsys):
     val = {**common, 'ann_file': 'val.txt', 'tags_file': 'val.csv'}
     loaders = {'train_dataloader': {'dataset': joined}, 'val_dataloader': {'dataset': val}}
     Config({**loaders, 'test_dataloader': {'dataset': val}}).dump(str(root / 'config.py'))
-    assert main(['--config', str(root / 'config.py'), '--workers', '1']) == 0
-    printed = capsys.readouterr().out
-    assert printed.endswith('nothing is wrong\n') and printed.count('photos have no label') == 2
+    result = CliRunner().invoke(verb, ['--config', str(root / 'config.py'), '--workers', '1'])
+    assert result.exit_code == 0
+    assert result.stdout.endswith('nothing is wrong\n') and result.stdout.count('photos have no label') == 2
     Config({'train_dataloader': {'dataset': {'type': 'ADE20KDataset'}}}).dump(str(root / 'config.py'))
-    assert main(['--config', str(root / 'config.py')]) == 1
-    assert 'train_dataloader has a ADE20KDataset' in capsys.readouterr().out
+    result = CliRunner().invoke(verb, ['--config', str(root / 'config.py')])
+    assert result.exit_code == 1
+    assert 'train_dataloader has a ADE20KDataset' in result.stdout
 
 
 def test_a_command_that_says_too_little(root):
     for command in ([str(root)], [str(root), '--split', 'a', 'b', 'c', '--tags', 'a', 'b']):
-        with pytest.raises(SystemExit):
-            main(command)
+        assert CliRunner().invoke(verb, command).exit_code == 2

@@ -2,6 +2,7 @@
 
 import click
 
+from gain_plugin.commands.check import check
 from gain_plugin.commands.compare import compare
 from gain_plugin.commands.demo import demo
 from gain_plugin.commands.labels import labels
@@ -22,5 +23,5 @@ def main() -> None:
     """
 
 
-for verb in (maps, demo, compare, layers, train, test, labels, report):
+for verb in (maps, demo, compare, layers, train, test, labels, check, report):
     main.add_command(verb)
