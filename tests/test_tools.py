@@ -75,3 +75,22 @@ def test_a_cut_checkpoint_is_called_so(run, weights, tmp_path):
     torch.save({'state_dict': weights}, tmp_path / 'cut.pth')
     (tmp_path / 'cut.pth').write_bytes((tmp_path / 'cut.pth').read_bytes()[:500])
     run('test', CONFIG, tmp_path / 'cut.pth', '--work-dir', tmp_path, *SMALL, error='cut.pth is empty or cut off')
+
+
+@pytest.mark.parametrize('way', ['--resume', 'load_from'])
+def test_training_runs_no_code_of_a_checkpoint_either(run, weights, tmp_path, way):
+    trace, work = tmp_path / 'trace', tmp_path / 'work'
+    work.mkdir()
+    torch.save({'state_dict': weights, 'extra': Code(str(trace))}, work / 'iter_1.pth')
+    begin = ['--resume'] if way == '--resume' else ['--cfg-options', f'load_from={work / "iter_1.pth"}']
+    run('train', CONFIG, '--work-dir', work, *begin, error='holds more than weights')
+    assert not trace.exists()
+
+
+def test_a_work_directory_of_broken_checkpoints_begins_anew(run, tmp_path):
+    (tmp_path / 'iter_1.pth').write_bytes(b'PK')
+    (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'iter_1.pth'))
+    short = ['--cfg-options', 'train_cfg.max_iters=1', 'train_cfg.val_interval=9', 'train_dataloader.batch_size=2']
+    run('train', CONFIG, '--work-dir', tmp_path, '--resume', *short)
+    assert not (tmp_path / '.iter_1.pth.part').exists()
+    assert torch.load(tmp_path / 'iter_1.pth', weights_only=False)['meta']['iter'] == 1

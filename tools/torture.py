@@ -1,68 +1,180 @@
-"""Kill training with SIGKILL, again and again, and compare its end with that of an undisturbed run, bit for bit.
+"""Kill the tools with SIGKILL, again and again, let them go on, and compare the end with an undisturbed run.
 
-    python tools/torture.py configs/synthetic/gain.py --kills 10 --work-dir work_dirs/torture
+    python tools/torture.py train labels pipeline compare evidence --kills 50 --work-dir work_dirs/torture
 
-The moments are drawn from a seed, between the first sign of training and the time that the undisturbed run took.
-``--cfg-options`` makes the run short. The exit status is 1 if weights differ or a run could not go on by itself.
+Each target is a tool on the embedded data, so short that it takes seconds. It is started, killed, and started again in
+the same folder until it comes to its end by itself, which has to be that of a run that nobody disturbed: weights and
+label files bit for bit, figures to the last digit, times aside. Then another round begins in a new folder, until
+``--kills`` kills have hit. They come by turns
+
+* at a random moment of the time that the undisturbed run took;
+* at a chosen one: just before or after a file is given its name, brought to the disk or removed (``os.replace``,
+  ``os.fsync``, ``os.unlink``);
+* on a small disk: no file may become larger than a random size (RLIMIT_FSIZE), so that a write fails in the middle, and
+  whoever outlives that is killed.
+
+A tool begins as a fork of this process, which has imported PyTorch and mmengine already. The exit status is 1 if an end
+differs or a tool could not go on by itself.
 """
 
 import argparse
+import importlib
+import os
 import random
-import subprocess
+import resource
+import runpy
+import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
+from torture_targets import TARGETS, write_configs
+
+CHOSEN = ('replace', 'fsync', 'unlink')
 
 
-def start(args: argparse.Namespace, folder: Path) -> subprocess.Popen:
-    """Begin or go on."""
-    command = [sys.executable, 'tools/train.py', args.config, '--work-dir', str(folder), '--resume']
-    options = ['--cfg-options', *args.cfg_options] if args.cfg_options else []
-    with (folder.parent / f'{folder.name}.log').open('a') as log:
-        return subprocess.Popen([*command, *options], stdout=log, stderr=log)
+class Tool:
+    """A tool that runs in a fork of this process.
+
+    Args:
+        arguments: its name and what follows.
+        log: file of its output.
+        largest: bytes that a file of its may have; None for no limit.
+        last: at which call of those ``CHOSEN`` it kills itself, and whether before or after it; None for never.
+
+    """
+
+    def __init__(
+        self, arguments: list[str], log: Path, largest: int | None = None, last: tuple[int, bool] | None = None
+    ) -> None:
+        sys.stdout.flush()
+        self.process = os.fork()
+        if not self.process:
+            try:
+                self._run(arguments, log, largest, last)
+            finally:
+                os._exit(1)
+
+    @staticmethod
+    def _run(arguments: list[str], log: Path, largest: int | None, last: tuple[int, bool] | None) -> None:
+        os.setsid()
+        output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(output, 1), os.dup2(output, 2)
+        if largest is not None:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
+        if last is not None:
+            die_at(*last)
+        sys.argv = arguments
+        status = 1
+        try:
+            runpy.run_path(f'tools/{arguments[0]}.py', run_name='__main__')
+            status = 0
+        except SystemExit as end:
+            status = int(bool(end.code))
+        except BaseException as error:  # the log has it
+            print(f'{type(error).__name__}: {error}', flush=True)
+        os._exit(status)
+
+    def wait(self, seconds: float) -> int | None:
+        """The exit status, negative for a signal, or None after so many seconds."""
+        end = time.time() + seconds
+        while time.time() < end:
+            done, status = os.waitpid(self.process, os.WNOHANG)
+            if done:
+                return os.waitstatus_to_exitcode(status)
+            time.sleep(0.005)
+        return None
+
+    def kill(self) -> None:
+        """End it and what it has started."""
+        os.killpg(self.process, signal.SIGKILL)
+        os.waitpid(self.process, 0)
 
 
-def finish(args: argparse.Namespace, folder: Path) -> Path:
-    """Run to the end; the last checkpoint."""
-    if start(args, folder).wait():
-        raise SystemExit(f'training could not go on: see {folder}.log')
-    return Path((folder / 'last_checkpoint').read_text())
+def die_at(call: int, before: bool) -> None:
+    """Have this process kill itself at that call of a function that changes names on the disk."""
+    count = 0
+
+    def watched(function: Callable[..., Any]) -> Callable[..., Any]:
+        def calls(*args: Any, **kwargs: Any) -> Any:
+            nonlocal count
+            count += 1
+            if count == call and before:
+                os.killpg(0, signal.SIGKILL)
+            result = function(*args, **kwargs)
+            if count == call:
+                os.killpg(0, signal.SIGKILL)
+            return result
+
+        return calls
+
+    for name in CHOSEN:
+        setattr(os, name, watched(getattr(os, name)))
 
 
-def same_weights(first: Path, second: Path) -> bool:
-    """Whether two checkpoints have equal weights."""
-    one, two = (torch.load(path, weights_only=False)['state_dict'] for path in (first, second))  # this tool's own
-    return one.keys() == two.keys() and all(torch.equal(one[name], two[name]) for name in one)
+def torture(name: str, configs: Path, work: Path, kills: int, moments: random.Random) -> bool:
+    """Kill one target so many times; whether every end was the undisturbed one."""
+    target, begin = TARGETS[name], time.time()
+    calm = work / 'calm' / name
+    calm.mkdir(parents=True)
+    if Tool(target.arguments(configs, calm), calm / 'log').wait(600):
+        raise SystemExit(f'{name} fails undisturbed: see {calm}/log')
+    took, wanted = time.time() - begin, target.result(calm)
+    counts = dict.fromkeys(('random', 'chosen', 'small disk'), 0)
+    rounds = same = stuck = 0
+    while sum(counts.values()) < kills:
+        folder = work / f'{name}_{rounds}'
+        folder.mkdir()
+        rounds += 1
+        for _ in range(min(moments.randint(1, 6), kills - sum(counts.values()))):
+            way = min(counts, key=counts.__getitem__)
+            counts[way] += one_kill(target.arguments(configs, folder), folder / 'log', way, took, moments)
+        ended = Tool(target.arguments(configs, folder), folder / 'log').wait(600) == 0
+        stuck += not ended
+        same += ended and target.result(folder) == wanted
+    print(
+        f'{name}: {sum(counts.values())} kills {counts} in {rounds} rounds of {took:.0f} s, {same} ends the same, '
+        f'{rounds - same - stuck} different, {stuck} could not go on',
+        flush=True,
+    )
+    return same == rounds
+
+
+def one_kill(arguments: list[str], log: Path, way: str, took: float, moments: random.Random) -> bool:
+    """Start a tool and kill it in one of the ways; False if it had come to its end before."""
+    last = (moments.randint(1, 30), moments.random() < 0.5) if way == 'chosen' else None
+    largest = int(10 ** moments.uniform(2, 7)) if way == 'small disk' else None
+    tool = Tool(arguments, log, largest, last)
+    status = tool.wait(600 if way == 'chosen' else moments.uniform(0.05, 1.0) * took)
+    if status is None:
+        tool.kill()
+        return True
+    return status == -signal.SIGKILL or (way == 'small disk' and status != 0)
 
 
 def main() -> int:
-    """Torture the config of the command line."""
+    """Torture the targets of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('config', help='config file')
-    parser.add_argument('--kills', type=int, default=10)
+    parser.add_argument('targets', nargs='+', choices=list(TARGETS))
+    parser.add_argument('--kills', type=int, default=50, help='of each target')
     parser.add_argument('--seed', type=int, default=0, help='of the moments')
+    parser.add_argument('--workers', type=int, default=0, help='processes that load the images of a training')
     parser.add_argument('--work-dir', type=Path, required=True, help='a new folder')
-    parser.add_argument('--cfg-options', nargs='+', help='settings to override, as key=value')
     args = parser.parse_args()
-    args.work_dir.mkdir(parents=True)
-    begin = time.time()
-    calm = finish(args, args.work_dir / 'calm')
-    took = time.time() - begin
+    if 'labels' in args.targets and args.targets[0] != 'train':
+        raise SystemExit('labels are made by what is trained: name train first')
+    torch.set_num_threads(1)  # a fork of a process with threads may hang
+    for module in ('gain_plugin.mm', 'mmseg.evaluation', 'matplotlib.pyplot', 'torchvision', 'sklearn.metrics'):
+        importlib.import_module(module)
+    sys.path.insert(0, str(Path('tools').absolute()))
+    configs = args.work_dir.absolute() / 'configs'
+    write_configs(configs, args.workers)
     moments = random.Random(args.seed)
-    killed = 0
-    for _ in range(args.kills):
-        run = start(args, args.work_dir / 'killed')
-        try:
-            run.wait(moments.uniform(0.3, 1.0) * took)
-        except subprocess.TimeoutExpired:
-            run.kill()
-            run.wait()
-            killed += 1
-    same = same_weights(calm, finish(args, args.work_dir / 'killed'))
-    print(f'{killed} kills in {args.kills} runs of {took:.0f} s: the weights are {"the same" if same else "DIFFERENT"}')
-    return int(not same)
+    same = [torture(name, configs, configs.parent, args.kills, moments) for name in args.targets]
+    return int(not all(same))
 
 
 if __name__ == '__main__':

@@ -11,6 +11,7 @@ from gain_plugin.commands.verb import Verb
 @click.argument('config')
 @click.option('--work-dir', help='where logs and checkpoints go; ./work_dirs/<config> if not given')
 @click.option('--resume', is_flag=True, help='go on from the latest checkpoint in the work dir')
+@click.option('--trust-checkpoint', is_flag=True, help='read it even if that RUNS CODE that the file brings along')
 @click.option('--amp', is_flag=True, help='train with automatic mixed precision')
 @click.option('--cfg-options', multiple=True, metavar='KEY=VALUE...', help='settings to override')
 @click.option('--launcher', type=click.Choice(['none', 'pytorch', 'slurm', 'mpi']), default='none', help='of jobs')
@@ -20,6 +21,7 @@ def train(
     config: str,
     work_dir: str | None,
     resume: bool,
+    trust_checkpoint: bool,
     amp: bool,
     cfg_options: tuple[str, ...],
     launcher: str,
@@ -35,4 +37,4 @@ def train(
     cfg.launcher = launcher
     if amp:
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
-    train_config(cfg, resume, quiet)
+    train_config(cfg, resume, quiet, trust_checkpoint)

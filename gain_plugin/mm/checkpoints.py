@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from mmengine.dist import is_main_process, master_only
+from mmengine.dist import master_only
 from mmengine.fileio import LocalBackend
 from mmengine.hooks import CheckpointHook
 from mmengine.registry import HOOKS
@@ -38,6 +38,7 @@ class WholeCheckpointHook(CheckpointHook):
             raise ValueError(
                 f'WholeCheckpointHook writes to local folders, not {self.out_dir}: take CheckpointHook there'
             )
+        self._remove(runner.message_hub.runtime_info.get('outdated_ckpts', []))
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
         name = self.filename_tmpl.format(step)
@@ -45,6 +46,7 @@ class WholeCheckpointHook(CheckpointHook):
         self.last_ckpt = str(Path(self.out_dir, name))
         runner.message_hub.update_info('last_ckpt', self.last_ckpt)
         outdated = self._make_room(runner, step) if self.max_keep_ckpts > 0 else []
+        runner.message_hub.update_info('outdated_ckpts', outdated)  # a kill may come before they are removed
         runner.save_checkpoint(
             self.out_dir,
             part,
@@ -56,8 +58,12 @@ class WholeCheckpointHook(CheckpointHook):
             **self.args,
         )
         self._give_name(Path(self.out_dir, part), runner.work_dir)
-        for old in outdated if is_main_process() else ():
-            Path(self.out_dir, self.filename_tmpl.format(old)).unlink(missing_ok=True)
+        self._remove(outdated)
+
+    @master_only
+    def _remove(self, steps: list[int]) -> None:
+        for step in steps:
+            Path(self.out_dir, self.filename_tmpl.format(step)).unlink(missing_ok=True)
 
     def _make_room(self, runner: Runner, step: int) -> list[int]:
         """Note the new step among those that are kept; the steps whose files have to go."""
@@ -118,7 +124,7 @@ def load_fitting(
     if not Path(checkpoint).is_file():
         raise ValueError(f'the checkpoint {checkpoint} is not there')
     if not trusted:
-        _refuse_code(checkpoint)
+        refuse_code(checkpoint)
     try:
         loaded = runner.load_checkpoint(str(checkpoint), strict=True)
     except RuntimeError as error:
@@ -129,15 +135,18 @@ def load_fitting(
     return trained
 
 
-def _refuse_code(checkpoint: str | Path) -> None:
-    """Unpickling in full, as mmengine does with what PyTorch refuses, runs whatever the file says."""
+def refuse_code(checkpoint: str | Path) -> None:
+    """Raise a ValueError for a file that is cut off, or that would run code when mmengine reads it.
+
+    Unpickling in full, as mmengine does with what PyTorch refuses, runs whatever the file says.
+    """
     try:
         with torch.serialization.safe_globals(get_torch_safe_globals()):
             torch.load(checkpoint, map_location='cpu', weights_only=True)
     except pickle.UnpicklingError as error:
         raise ValueError(
             f'{checkpoint} holds more than weights, and reading it could run code: {error}. If you trust where it '
-            'comes from, use tools/test.py --trust-checkpoint, which reads it all the same'
+            'comes from, add --trust-checkpoint, with which train and test read it all the same'
         ) from error
     except (RuntimeError, EOFError) as error:
         raise ValueError(f'{checkpoint} is empty or cut off: {error}') from error

@@ -12,7 +12,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from gain_plugin.files import write_atomically
-from gain_plugin.mm.checkpoints import newest_whole
+from gain_plugin.mm.checkpoints import newest_whole, refuse_code
 from gain_plugin.mm.console import Bar, QuietRunner
 
 NOT_TRAINING = ('attention', 'logger', 'pictures', 'report', 'visualization')  # hooks that leave the weights alone
@@ -28,7 +28,7 @@ def train(cfg: Config, work_dir: Path, bar: Bar | None = None, test: bool = Fals
         test: the caller tests the Runner afterwards, under the same bar.
 
     Raises:
-        ValueError: ``work_dir`` has a training with other settings.
+        ValueError: ``work_dir`` has a training with other settings, or a checkpoint that holds code.
 
     """
     keep_same(work_dir / 'settings.json', training_settings(cfg))
@@ -36,6 +36,8 @@ def train(cfg: Config, work_dir: Path, bar: Bar | None = None, test: bool = Fals
     cfg.update(work_dir=str(work_dir), resume=found is not None, val_dataloader=None, val_cfg=None, val_evaluator=None)
     if found is not None:
         cfg.load_from = str(found)
+    if cfg.get('load_from') and Path(cfg.load_from).is_file():
+        refuse_code(cfg.load_from)
     runner = QuietRunner.from_cfg(cfg)
     with nullcontext(bar) if bar else Bar() as shown:
         shown.begin(runner, work_dir.name, train=True, test=test)

@@ -7,24 +7,31 @@ from mmengine.registry import DATASETS
 from rich.console import Console
 from rich.table import Table
 
-from gain_plugin.mm.checkpoints import load_fitting, newest_whole
+from gain_plugin.mm.checkpoints import load_fitting, newest_whole, refuse_code
 from gain_plugin.mm.console import Bar, QuietRunner
 
 
-def train_config(cfg: Config, resume: bool = False, quiet: bool = False) -> Path:
+def train_config(cfg: Config, resume: bool = False, quiet: bool = False, trusted: bool = False) -> Path:
     """Train a config that has its ``work_dir``, and print what the last evaluation gave.
 
     Args:
         cfg: the config.
         resume: go on from the newest whole checkpoint in the work directory, unless the config has ``load_from``.
         quiet: print nothing but warnings.
+        trusted: read the checkpoint to begin with even if that runs code that it brings along.
 
     Returns:
         The work directory.
 
+    Raises:
+        ValueError: a checkpoint that is cut off or holds code.
+
     """
     found = newest_whole(cfg.work_dir) if resume and not cfg.get('load_from') else None
-    cfg.update(resume=resume, load_from=str(found) if found else cfg.get('load_from'))
+    first = str(found) if found else cfg.get('load_from')
+    cfg.update(resume=resume and first is not None, load_from=first)
+    if first and Path(first).is_file() and not trusted:
+        refuse_code(first)
     runner = QuietRunner.from_cfg(cfg)
     with Bar(quiet=quiet) as bar:
         bar.begin(runner, _name(cfg), train=True)

@@ -3,7 +3,7 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from gain_plugin.mm.checkpoints import newest_whole
+from gain_plugin.mm.checkpoints import WholeCheckpointHook, newest_whole
 
 
 @pytest.fixture
@@ -59,3 +59,20 @@ def test_a_named_checkpoint_elsewhere_is_taken_last(tmp_path):
     assert newest_whole(tmp_path / 'work') == tmp_path / 'start.pth'
     torch.save({}, tmp_path / 'work/iter_1.pth')
     assert newest_whole(tmp_path / 'work') == tmp_path / 'work/iter_1.pth'
+
+
+def test_what_a_kill_left_behind_goes_when_the_run_goes_on(cfg, tmp_path, monkeypatch):
+    def killed(self, steps):
+        if steps:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(WholeCheckpointHook, '_remove', killed)
+    with pytest.raises(KeyboardInterrupt):
+        Runner.from_cfg(cfg).train()
+    monkeypatch.undo()
+    assert {path.name for path in (tmp_path / 'work').glob('*.pth')} == {'iter_1.pth', 'iter_2.pth'}
+    cfg.train_cfg.max_iters = 3
+    cfg.update(resume=True, load_from=str(newest_whole(tmp_path / 'work')))
+    cfg.default_hooks.checkpoint.interval = 9
+    Runner.from_cfg(cfg).train()
+    assert {path.name for path in (tmp_path / 'work').glob('*.pth')} == {'iter_3.pth'}
