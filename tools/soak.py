@@ -3,9 +3,10 @@
     python tools/soak.py --minutes 120
 
 Batches differ in size, in the size of images, in labels (none among them) and in whether they have masks; every
-twentieth is refused on purpose, for an error must leave nothing behind. All four scorers take turns. Beside them a network is
-guided with ``alpha=0``, on the same batches as a plain one: their weights have to stay equal to the bit. The exit status
-is 1 if they do not, if memory grows by more than 1 MB in 1000 steps, or if descriptors, threads or hooks are left.
+twentieth is refused on purpose, for an error must leave nothing behind. All four scorers take turns. Beside them a
+network is guided with ``alpha=0``, on the same batches as a plain one: their weights have to stay equal to the bit. The
+exit status is 1 if they do not, if memory grows by more than 1 MB in 1000 steps, or if descriptors, threads or hooks
+are left.
 """
 
 import argparse
