@@ -34,6 +34,7 @@ class Layers(NamedTuple):
         score: name of the score layer, ``''`` for the model itself.
         layout: how the grid of the target layer is read; None beside a ``reshape``.
         grids: the grids to choose from, one of each size, of the last such layer.
+        classes: K, the number of scores.
         image_size: (H, W) of the images for which they were found.
         share: in 0..1, layers with weights that ended up to the target layer, of all that took part.
         writes_input: whether the model writes into the images that it is given.
@@ -49,6 +50,7 @@ class Layers(NamedTuple):
     score: str
     layout: Layout | None
     grids: list[Grid]
+    classes: int
     image_size: tuple[int, int]
     share: float
     writes_input: bool
@@ -115,6 +117,7 @@ def find_layers(
             score=_score_layer(probe, given) if score_layer is None and scores is None else score_layer or '',
             layout=layout,
             grids=_grids([*candidates, target], reader),
+            classes=given.shape[1],
             image_size=reader.size,
             share=share_below(probe.outputs, target),
             writes_input=probe.writes_input,

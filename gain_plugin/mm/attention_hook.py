@@ -10,6 +10,7 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from gain_plugin.affinity import Affinity
 from gain_plugin.cam import CAM
@@ -53,26 +54,40 @@ class AttentionHook(Hook):
         self.scales = tuple(scales)
         self.flip = flip
         self._affinity = Affinity(**affinity) if affinity else None
+        self._handle: RemovableHandle | None = None
         named = {'target_layer': target_layer, 'score_layer': score_layer, 'reshape': reshape, 'scores': scores}
         self._options = {name: value for name, value in named.items() if value is not None}
+
+    def before_train(self, runner: Runner) -> None:
+        """Find out now what would else be wrong at the first evaluation."""
+        self.attach(host_of(runner))
 
     def before_val(self, runner: Runner) -> None:
         """Begin to listen."""
         host = host_of(runner)
+        if self._handle is not None:  # of an evaluation that an error ended
+            self._handle.remove()
         self._cam = self.attach(host)
         self._handle = host.register_forward_hook(self._attend, with_kwargs=True)
 
     def after_val(self, runner: Runner) -> None:
         """Leave the host as it was."""
-        self._handle.remove()
+        if self._handle is not None:
+            self._handle.remove()
+            self._handle = None
         del self._cam
 
     before_test = before_val
     after_test = after_val
 
     def attach(self, host: nn.Module) -> CAM:
-        """What reads the maps of a host."""
-        return CAM(host, **reading_options(host, self._options))
+        """What reads the maps of a host; a ValueError if that has not ``num_classes`` scores."""
+        cam = CAM(host, **reading_options(host, self._options))
+        if cam.found and cam.found.classes != self.num_classes:
+            raise ValueError(
+                f'num_classes={self.num_classes} of AttentionHook must be the number of scores, {cam.found.classes}'
+            )
+        return cam
 
     def maps(self, cam: CAM, images: Tensor, samples: Sequence[BaseDataElement]) -> list[Tensor]:
         """Maps (n, H, W) of each of N samples, for its labels.

@@ -5,6 +5,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.registry import DATASETS
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from gain_plugin.mm.checkpoints import load_fitting, newest_whole, refuse_code
@@ -80,6 +81,6 @@ def _last_metrics(runner: QuietRunner) -> dict[str, float]:
 def _show(metrics: dict[str, float]) -> None:
     table = Table('', 'value')
     for name, value in metrics.items():
-        table.add_row(name, f'{value:.2f}')
+        table.add_row(escape(name), f'{value:.2f}')
     if metrics:
         Console().print(table)

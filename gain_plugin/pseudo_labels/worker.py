@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
@@ -58,6 +59,16 @@ def run_tasks(tasks: Iterable[LabelTask | Outcome], workers: int) -> Iterator[Ou
     if not workers:
         yield from (task if isinstance(task, Outcome) else write_labels(task) for task in tasks)
         return
+    try:
+        yield from _by_workers(tasks, workers)
+    except BrokenProcessPool as error:
+        raise RuntimeError(
+            'a process that writes labels has ended: in a script of your own, call from below '
+            "`if __name__ == '__main__':`; else memory may be short: take fewer workers, or workers=0"
+        ) from error
+
+
+def _by_workers(tasks: Iterable[LabelTask | Outcome], workers: int) -> Iterator[Outcome]:
     pending: set[Future[Outcome]] = set()
     # a process forked from one with threads may hang, so these begin afresh
     with ProcessPoolExecutor(workers, get_context('spawn'), torch.set_num_threads, (1,)) as pool:

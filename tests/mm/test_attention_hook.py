@@ -1,5 +1,6 @@
 import copy
 
+import pytest
 import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
@@ -64,3 +65,27 @@ def test_maps_are_spread_over_the_features_of_the_named_layers(tmp_path):
         found, Affinity(**options).spread(runner.model, maps, images, labels, {'mode': 'tensor'})
     )
     assert not torch.allclose(found, maps, atol=0.05)
+
+
+def test_another_number_of_classes_is_told_before_training(tmp_path):
+    cfg = Config.fromfile('configs/synthetic/plain.py')
+    cfg.work_dir = str(tmp_path)
+    cfg.default_hooks.attention.num_classes = 5
+    with pytest.raises(ValueError, match='num_classes=5 of AttentionHook must be the number of scores, 4'):
+        Runner.from_cfg(cfg).train()
+
+
+def test_an_evaluation_that_an_error_ended_leaves_nothing(tmp_path, monkeypatch):
+    cfg = Config.fromfile('configs/synthetic/plain.py')
+    cfg.work_dir = str(tmp_path)
+    cfg.test_dataloader.dataset.count = 2
+    runner = Runner.from_cfg(cfg)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(type(runner.model), 'test_step', _interrupt)
+        runner.test()
+    runner.test()
+    assert not runner.model._forward_hooks
+
+
+def _interrupt(*args):
+    raise KeyboardInterrupt
