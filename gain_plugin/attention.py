@@ -136,7 +136,7 @@ def erase(images: Tensor, mask: Tensor, fill: Tensor | None = None) -> Tensor:
             f'images must be (P, C, H, W) and mask (P, h, w), got {tuple(images.shape)} and {tuple(mask.shape)}'
         )
     mask = F.interpolate(mask[:, None], images.shape[-2:], mode='bilinear', align_corners=False)
-    return images - mask * (images if fill is None else images - fill)
+    return (images - mask * (images if fill is None else images - fill)).to(images.dtype)
 
 
 def blur(images: Tensor, size: int = 32) -> Tensor:

@@ -60,7 +60,9 @@ class Frozen(Scorer):
 
     def __init__(self, classifier: nn.Module) -> None:
         super().__init__(classifier)
-        self.model = copy_of(classifier).requires_grad_(False).eval()
+        self.model = copy_of(classifier)
+        self.model.requires_grad_(False)
+        self.model.eval()  # no chain: public code overrides train() and returns nothing
 
     def start(self, classifier: nn.Module) -> None:
         """Become a copy of the classifier as it is now."""

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from gain_plugin.layers.graph import leading_to, nodes_behind, passed_by_all
+from gain_plugin.layers.graph import behind_selection, leading_to, nodes_behind, passed_by_all
 from gain_plugin.layers.layout import layouts
 from gain_plugin.layers.probe import INPUT, Output, Probe, listening, tensors_in
 from gain_plugin.layers.read import Reader
@@ -18,10 +18,12 @@ _POOLING = (
 _PASSING_ON = (nn.Identity, nn.Dropout, nn.Linear)  # what they put out is another layer's, or a part of a block
 
 
-def candidates_of(probe: Probe, scores: Tensor, reader: Reader) -> tuple[list[Output], bool]:
+def candidates_of(
+    probe: Probe, scores: Tensor, reader: Reader, outputs: list[Output] | None = None
+) -> tuple[list[Output], bool]:
     """Those that may be the target layer, in their order, and whether layers ran again for their gradients."""
     pooled = {id(output.value) for output in probe.outputs if isinstance(output.layer, _POOLING)}
-    apart = [o for o in probe.outputs if not isinstance(o.layer, _PASSING_ON) and id(o.value) not in pooled]
+    apart = [o for o in outputs or probe.outputs if not isinstance(o.layer, _PASSING_ON) and id(o.value) not in pooled]
     grids = [o for o in apart if o.value.requires_grad and not _has_results(o) and reader.layout(o)]
     if not grids:
         return [], False
@@ -35,7 +37,12 @@ def candidates_of(probe: Probe, scores: Tensor, reader: Reader) -> tuple[list[Ou
             retain_graph=True,
             allow_unused=True,
         )
-    lit = [o for o, gradient in zip(grids, gradients, strict=True) if gradient is not None and reader.lit(o, gradient)]
+    selected = behind_selection(scores)
+    lit = [
+        output
+        for output, gradient in zip(grids, gradients, strict=True)
+        if gradient is not None and reader.lit(output, gradient, few=output.value.grad_fn in selected)
+    ]
     return sorted(lit, key=lambda output: _place(probe.outputs, output)), bool(again)
 
 
@@ -49,6 +56,32 @@ def choose(probe: Probe, scores: Tensor, candidates: list[Output], reader: Reade
     sure = [output for output in candidates if reader.sure(output)]
     branches = [_last_common(probe, head, sure) for head in heads]
     return max([target, *filter(None, branches)], key=lambda output: share_below(probe.outputs, output))
+
+
+def common_input(probe: Probe, scores: Tensor, reader: Reader) -> Output | None:
+    """As ``choose``, of what goes into layers: two branches that are added, say, which no layer gives."""
+    given = {id(output.value) for output in probe.outputs}
+    inputs = [
+        output._replace(name=output.name + INPUT, value=output.input, given=output.input)
+        for output in probe.outputs
+        if isinstance(output.input, Tensor) and id(output.input) not in given and output.name not in reader.repeated
+    ]
+    return _last_common(probe, scores, candidates_of(probe, scores, reader, inputs)[0])
+
+
+def activated(probe: Probe, target: Output) -> Output:
+    """What goes into the next layer, where only a ReLU that is no layer of its own lies between: the same grid."""
+    for output in probe.outputs:
+        given = output.input
+        if isinstance(given, Tensor) and given.ndim == 4 and given.shape == target.value.shape:
+            node = given.grad_fn
+            if node is None or node.name() != 'ReluBackward0':
+                continue
+            apart = node.next_functions[0][0] is target.value.grad_fn
+            in_place = given is target.value and given._version > target.version
+            if (apart or in_place) and sum(other.name == output.name for other in probe.outputs) == 1:
+                return target._replace(name=output.name + INPUT)
+    return target
 
 
 def repeated_views(probe: Probe, scores: Tensor, reader: Reader) -> Output | None:

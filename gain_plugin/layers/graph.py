@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from torch import Tensor
 from torch.autograd.graph import Node
 
+_SELECTING = ('MaxPool', 'MaxBackward', 'Amax', 'Topk', 'Sort', 'Kthvalue')
 _ENDS = {'SigmoidBackward0': 'sigmoid', 'SoftmaxBackward0': 'softmax', 'LogSoftmaxBackward0': 'log_softmax'}
 
 
@@ -54,6 +55,15 @@ def passed_by_all(scores: Tensor, images: Tensor) -> set[Node]:
                 passed.add(node)
             ahead.update(child for child, _ in node.next_functions if child in leads)
     return passed
+
+
+def behind_selection(scores: Tensor) -> set[Node]:
+    """Nodes of which a maximum, or the largest values, went into the scores: few of their cells have a gradient."""
+    behind: set[Node] = set()
+    for node in reversed(nodes_behind(scores)):
+        if node in behind or any(word in node.name() for word in _SELECTING):
+            behind.update(child for child, _ in node.next_functions if child is not None)
+    return behind
 
 
 def last_activation(scores: Tensor) -> str | None:

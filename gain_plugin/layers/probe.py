@@ -21,6 +21,7 @@ class Output(NamedTuple):
     input: object
     value: Tensor
     given: object  # the tensor, or the collection that it is the first one of
+    version: int  # of the tensor: what follows may write into it
 
 
 class ProbeError(ValueError):
@@ -69,7 +70,7 @@ class Probe:
         def keep(name: str, layer: nn.Module, args: tuple, output: object) -> None:
             tensor = tensor_of(output)
             if tensor is not None:
-                outputs.append(Output(name, layer, tensor_of(args), tensor, output))
+                outputs.append(Output(name, layer, tensor_of(args), tensor, output, tensor._version))
 
         with listening(self.model, keep), torch.enable_grad():  # encoders have a fast path without gradients
             returned = pass_with(self.model, _lit, (images,), self.kwargs)
@@ -115,10 +116,18 @@ def eval_mode(model: nn.Module) -> Iterator[None]:
 
 
 def _lit(parameter: Tensor) -> Tensor:
-    """A head or a branch that begins at zero would hide what depends on it, and a frozen one what lies behind."""
+    """A parameter as a leaf, where what is special about its first values does not hide what depends on it.
+
+    Those are a head or a branch that begins at zero, and weights that are all alike: the mean of a class token behind a
+    new LayerNorm is zero whatever the image.
+    """
     parameter = parameter.detach()
+    if not parameter.is_floating_point():
+        return parameter
     lit = parameter if parameter.any() else torch.full_like(parameter, 0.01)
-    return lit.requires_grad_() if lit.is_floating_point() else lit
+    if lit.numel() > 1 and (lit == lit[(0,) * lit.ndim]).all():
+        lit = lit * torch.linspace(0.9, 1.1, lit.numel()).view_as(lit).to(lit)
+    return lit.requires_grad_()
 
 
 def _refuse(model: nn.Module, images: Tensor | None) -> None:
@@ -158,7 +167,14 @@ def _sizes(model: nn.Module) -> Iterator[tuple[int, int]]:
 
 
 def _failed(model: nn.Module, images: Tensor, error: Exception) -> str:
+    said = ' '.join(str(error).split())
+    way = 'name target_layer and score_layer'
+    if isinstance(error, TypeError) and 'required' in said:
+        way += (
+            ' and give what it wants beside the images as inputs= in each step, or, if it takes something before them, '
+            'wrap it in a module that takes the images first'
+        )
     return (
         f'{type(model).__name__} failed on a probing image {tuple(images.shape)}, so its layers cannot be found '
-        f'({" ".join(str(error).split())}): name target_layer and score_layer, or give images= of a real batch'
+        f'({said}): {way}, or give find_layers images= of a real batch'
     )

@@ -18,15 +18,17 @@ class Reader:
     Args:
         probe: has looked into the model.
         named: a layer that a person chose, for which less evidence is asked.
+        inputs: read what goes into layers, too.
 
     Attributes:
         repeated: names of layers that fired more than once in a pass, and how often: their grids are not read.
 
     """
 
-    def __init__(self, probe: Probe, named: str = '') -> None:
+    def __init__(self, probe: Probe, named: str = '', *, inputs: bool = False) -> None:
         self.probe = probe
         self.named = named
+        self.inputs = inputs
         self.size = size_of(probe.images)
         self.repeated = {name: n for name, n in Counter(output.name for output in probe.outputs).items() if n > 1}
         self.disordered: list[str] = []
@@ -64,10 +66,13 @@ class Reader:
             self._learn_size(output, layout)
         return layout
 
-    def lit(self, output: Output, gradient: Tensor) -> bool:
-        """Whether most cells have a gradient."""
+    def lit(self, output: Output, gradient: Tensor, *, few: bool = False) -> bool:
+        """Whether most cells have a gradient, or a ``few``, where a maximum over the grid is taken."""
         layout = self.layout(output)
-        return layout is not None and bool((layout.to_grid(gradient, self.size) != 0).any(1).float().mean() > 0.5)
+        if layout is None:
+            return False
+        share = (layout.to_grid(gradient, self.size) != 0).any(1).float().mean()
+        return bool(share > (0 if few else 0.5))
 
     def _find(self, output: Output) -> Layout | None:
         undecided = None
@@ -115,11 +120,11 @@ class Reader:
     @cached_property
     def _changes(self) -> dict[tuple[str, str], Tensor]:
         """Mean squares of what changed in the output of a layer, read in a form, for each of ``PLACES``."""
-        before = _values(self.probe.outputs, self.named)
+        before = self._values(self.probe.outputs)
         found: dict[tuple[str, str], list[Tensor]] = {}
         for place in PLACES:
             outputs, _ = self.probe.look(changed(self.probe.images, *place))
-            for name, after in _values(outputs, self.named).items():
+            for name, after in self._values(outputs).items():
                 if name in before and before[name].shape == after.shape and before[name].is_floating_point():
                     square = (after.detach() - before[name].detach()).square()
                     for form in _forms(after, len(self.probe.images)):
@@ -136,19 +141,19 @@ class Reader:
             outputs, _ = self.probe.look(torch.cat([images, images.flip(-1)], -1))
         except Exception:  # a model for images of one size
             return
-        wide = _values(outputs, self.named).get(output.name)
+        wide = self._values(outputs).get(output.name)
         if wide is None or wide.ndim != 3:
             return
         if wide.shape[2] != layout.channels:  # it is (N, C, h * w)
             raise ValueError(unreadable(output.value, self.size))
         layout.learn_size(wide.shape[layout.form.index('T')], (self.size[0], 2 * self.size[1]))
 
-
-def _values(outputs: Iterable[Output], named: str) -> dict[str, Tensor]:
-    """What layers gave, by their names, and what went into the one that a person named with ``':input'``."""
-    values = {output.name: output.value for output in outputs}
-    inputs = {output.name + INPUT: output.input for output in outputs if output.name + INPUT == named}
-    return values | {name: value for name, value in inputs.items() if isinstance(value, Tensor)}
+    def _values(self, outputs: Iterable[Output]) -> dict[str, Tensor]:
+        """What layers gave, by their names, and what went into the one that is named so, or into all."""
+        values = {output.name: output.value for output in outputs}
+        inputs = {output.name + INPUT: output.input for output in outputs}
+        wanted = {name: value for name, value in inputs.items() if self.inputs or name == self.named}
+        return values | {name: value for name, value in wanted.items() if isinstance(value, Tensor)}
 
 
 def _forms(value: Tensor, count: int) -> list[str]:

@@ -24,6 +24,11 @@ def read_scores(output: Any) -> Tensor:
     logits = output.get('logits') if isinstance(output, dict) else getattr(output, 'logits', None)
     if isinstance(logits, Tensor):
         return read_scores(logits)
+    if output is None:
+        raise ValueError(
+            'the classifier returns None in this mode: name the score_layer that gives its scores (N, K), '
+            'or wrap it in a module that returns them'
+        )
     tensors = [leaf for leaf in tree_flatten(output)[0] if isinstance(leaf, Tensor)]
     rows = [tensor for tensor in tensors if tensor.ndim == 2]
     if len(rows) == 1:

@@ -8,11 +8,20 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from gain_plugin.layers.candidates import SHALLOW, candidates_of, choose, repeated_views, share_below
-from gain_plugin.layers.graph import last_activation, leading_to, nodes_behind
+from gain_plugin.layers.candidates import (
+    SHALLOW,
+    activated,
+    candidates_of,
+    choose,
+    common_input,
+    repeated_views,
+    share_below,
+)
+from gain_plugin.layers.graph import last_activation
 from gain_plugin.layers.layout import Layout
 from gain_plugin.layers.probe import INPUT, Output, Probe, eval_mode
 from gain_plugin.layers.read import Reader
+from gain_plugin.layers.refusals import cut_of, fired, no_scores, none_found, refuse_unlit
 from gain_plugin.layers.scores import read_scores
 from gain_plugin.passes import no_trace
 
@@ -105,15 +114,15 @@ def find_layers(
         if target_layer is None:
             _refuse_headless(model, given)
             candidates, recomputes = candidates_of(probe, given, reader)
-            target = _search(probe, given, reader, candidates)
+            target, reader = _search(probe, given, reader, candidates)
         else:
             target, recomputes = _once(probe, target_layer), False
             candidates = [target]
         layout = reader.learn(target) if reshape is None else None
         if target_layer is not None:
-            _refuse_unlit(target, given, layout, reader.size)
+            refuse_unlit(target, given, layout, reader.size)
         found = Layers(
-            target=target.name,
+            target=(activated(probe, target) if target_layer is None else target).name,
             score=_score_layer(probe, given) if score_layer is None and scores is None else score_layer or '',
             layout=layout,
             grids=_grids([*candidates, target], reader),
@@ -121,7 +130,7 @@ def find_layers(
             image_size=reader.size,
             share=share_below(probe.outputs, target),
             writes_input=probe.writes_input,
-            cut=_cut(probe, given),
+            cut=cut_of(probe, given),
             recomputes=recomputes,
         )
     if target_layer is None and found.share < SHALLOW:
@@ -144,7 +153,7 @@ def _scores_of(probe: Probe, layer: str, scores: Callable[[Any], Tensor] | None)
     given = scores(output) if scores else read_scores(output)
     name = type(probe.model).__name__
     if not isinstance(given, Tensor) or given.ndim != 2:
-        raise ValueError(_no_scores(name, tuple(given.shape) if isinstance(given, Tensor) else type(given).__name__))
+        raise ValueError(no_scores(name, tuple(given.shape) if isinstance(given, Tensor) else type(given).__name__))
     if last_activation(given) and not scores:
         raise ValueError(
             f'the scores of {name} come out of a {last_activation(given)}, and maps and loss_am are of the logits that '
@@ -155,91 +164,40 @@ def _scores_of(probe: Probe, layer: str, scores: Callable[[Any], Tensor] | None)
 
 def _refuse_headless(model: nn.Module, scores: Tensor) -> None:
     if getattr(model, 'num_classes', None) == 0:
-        raise ValueError(_no_scores(type(model).__name__, tuple(scores.shape)))
+        raise ValueError(no_scores(type(model).__name__, tuple(scores.shape)))
 
 
-def _no_scores(name: str, shape: tuple[int, ...] | str) -> str:
-    return (
-        f'{name} gives {shape} and no scores (N, K): build it with num_classes=K and its pooling, '
-        'or name target_layer and score_layer'
-    )
-
-
-def _search(probe: Probe, scores: Tensor, reader: Reader, candidates: list[Output]) -> Output:
+def _search(probe: Probe, scores: Tensor, reader: Reader, candidates: list[Output]) -> tuple[Output, Reader]:
+    """The target layer, and what reads it."""
     if not candidates:
-        raise ValueError(_none_found(probe, scores, reader))
+        raise ValueError(none_found(probe, scores, reader))
     target = choose(probe, scores, candidates, reader)
     repeated = repeated_views(probe, scores, reader)
     # the layers of a Siamese network fire for each view: what fires once may lie far in front of them
     if repeated and share_below(probe.outputs, target) < share_below(probe.outputs, repeated) / 2:
-        raise ValueError(_fired(repeated.name, reader.repeated[repeated.name]))
-    norms = [o for o in probe.outputs if o.input is target.value and 'Norm' in type(o.layer).__name__]
-    return next((norm for norm in norms if norm.value.ndim == 3 and reader.layout(norm)), target)
+        raise ValueError(fired(repeated.name, reader.repeated[repeated.name]))
+    if share_below(probe.outputs, target) < SHALLOW:
+        of_inputs = Reader(probe, inputs=True)
+        deeper = common_input(probe, scores, of_inputs)
+        if deeper and share_below(probe.outputs, deeper) > share_below(probe.outputs, target):
+            target, reader = deeper, of_inputs
+    norms = [o for o in candidates if o.input is target.value and 'Norm' in type(o.layer).__name__]
+    return next((norm for norm in norms if norm.value.ndim == 3), target), reader
 
 
 def _once(probe: Probe, name: str) -> Output:
     """What the layer of that name gave, or with ``':input'`` was given, in its only pass."""
-    fired = [output for output in probe.outputs if output.name == name.removesuffix(INPUT)]
+    found = [output for output in probe.outputs if output.name == name.removesuffix(INPUT)]
     if name.endswith(INPUT):
-        fired = [o._replace(name=name, value=o.input, given=o.input) for o in fired if isinstance(o.input, Tensor)]
-    if len(fired) != 1:
-        raise ValueError(_fired(name, len(fired)))
-    return fired[0]
-
-
-def _refuse_unlit(target: Output, scores: Tensor, layout: Layout | None, size: tuple[int, int]) -> None:
-    """Raise a ValueError where no score has a gradient to the grid of a named layer, and so all maps are zero."""
-    if not target.value.requires_grad:  # frozen, below a cut: the graph begins there
-        return
-    weights = torch.linspace(1, 2, scores.shape[1]).to(scores).expand_as(scores)  # a plain sum may be a constant
-    (gradient,) = torch.autograd.grad(scores, target.value, weights, retain_graph=True, allow_unused=True)
-    if gradient is None:
-        raise ValueError(f'the scores do not depend on layer {target.name!r}: name a target_layer that leads to them')
-    if layout is not None and gradient.any() and not layout.to_grid(gradient, size).any():
-        raise ValueError(
-            f'the scores depend on layer {target.name!r} by its class token alone, so that maps of its grid are zero: '
-            'name an earlier target_layer, such as the norm in front of the last attention'
-        )
-
-
-def _fired(name: str, times: int) -> str:
-    if times:
-        return (
-            f'layer {name!r} fires more than once in a pass, {times} times, so it is open which image its map would be '
-            'of: guide a pass over one view (GAIN.record and GAIN.guide), or name a target_layer that fires once'
-        )
-    return (
-        f'layer {name!r} did not fire in the forward pass: name one that is called itself '
-        '(a stage may run only its blocks, a head only its last layer)'
-    )
-
-
-def _none_found(probe: Probe, scores: Tensor, reader: Reader) -> str:
-    repeated = repeated_views(probe, scores, reader)
-    if repeated:
-        return _fired(repeated.name, reader.repeated[repeated.name])
-    order = f' ({reader.disordered[-1]!r} lies in another order than the image)' if reader.disordered else ''
-    return (
-        f'{type(probe.model).__name__} has no layer with a grid larger than 1 x 1 that its scores depend on, for an '
-        f'image of {" x ".join(map(str, reader.size))}{order}: name target_layer, and reshape where it gives neither '
-        '(N, C, h, w), (N, h, w, C) nor tokens (N, h * w, C)'
-    )
+        found = [o._replace(name=name, value=o.input, given=o.input) for o in found if isinstance(o.input, Tensor)]
+    if len(found) != 1:
+        raise ValueError(fired(name, len(found)))
+    return found[0]
 
 
 def _score_layer(probe: Probe, scores: Tensor) -> str:
     returned = probe.returned if isinstance(probe.returned, Tensor) else scores
     return next((output.name for output in probe.outputs if output.value is returned), '')
-
-
-def _cut(probe: Probe, scores: Tensor) -> str | None:
-    order = nodes_behind(scores)
-    if leading_to(probe.images, order):
-        return None
-    reached = ''
-    for output in probe.outputs:
-        if output.value.requires_grad and leading_to(probe.images, nodes_behind(output.value)):
-            reached = output.name
-    return reached
 
 
 def _grids(outputs: list[Output], reader: Reader) -> list[Grid]:

@@ -22,7 +22,6 @@ from gain_plugin import GAIN
     ],
 )
 def test_maps_have_the_grid_of_the_layer_found(make, target, size, grid):
-    torch.manual_seed(2)  # some random weights give tokens no gradient, and such a network is refused
     model = make()
     gain = GAIN(model).eval()
     assert gain.target_layer == target

@@ -77,6 +77,15 @@ def test_scores_of_class_tokens(attention):
     assert (found.target, found.layout.prefix, found.layout.grid) == ('blocks.2.norm1', 3, (28, 28))
 
 
+def test_the_mean_of_normalised_class_tokens_is_no_constant_to_the_search():
+    """Behind a new LayerNorm it is 0 whatever the image, up to rounding."""
+    for seed in range(12):
+        torch.manual_seed(seed)
+        model = Transformer(tokens_of_classes, front=3)
+        model.img_size = 64
+        assert find_layers(model).target == 'blocks.2.norm1'
+
+
 def test_the_tokens_in_a_tuple_are_read():
     model = Transformer(lambda model, x: model.head(x[:, 1:].mean(1)), attention=True)
     assert find_layers(model).target == 'norm'
@@ -297,6 +306,37 @@ def test_a_look_leaves_no_trace():
     assert random.getstate() == before[1] and (np.random.get_state()[1] == before[2]).all()
     assert all(module.training for module in model.modules())
     assert not find_layers(network()).writes_input
+
+
+class Headed(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.trunk, self.head = network()[0], nn.Linear(8, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.trunk(x).mean((2, 3)))
+
+
+@pytest.mark.parametrize('in_place', [False, True])
+def test_a_relu_that_is_no_layer_belongs_to_the_target(in_place):
+    class Functional(Headed):
+        def __init__(self) -> None:
+            super().__init__()
+            self.last, self.pool = nn.Conv2d(8, 8, 3), nn.AdaptiveAvgPool2d(1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head(self.pool(F.relu(self.last(self.trunk(x)), inplace=in_place)).flatten(1))
+
+    assert find_layers(Functional()).target == 'pool:input'
+
+
+@pytest.mark.parametrize('pool', [lambda x: x.amax((2, 3)), lambda x: x.flatten(2).topk(3)[0].mean(2)])
+def test_few_cells_have_a_gradient_where_the_largest_are_taken(pool):
+    class Largest(Headed):
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head(pool(self.trunk(x)))
+
+    assert find_layers(Largest()).target == 'trunk'
 
 
 def test_layers_that_run_again_are_told():
