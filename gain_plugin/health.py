@@ -41,7 +41,7 @@ def look(gain: 'GAIN', images: Tensor, labels: Tensor) -> Look:
     image, cls = labels.to(images.device).nonzero(as_tuple=True)
     softmax = any(str(getattr(term, 'mining', '')).startswith('softmax') for term in gain.terms)
     with torch.no_grad():
-        erased = gain.erase(images, maps, image)
+        erased = gain.erase(images, maps, image, gain.fill_of(images))
         before = gain.score(gain.classifier, images, {}, torch.detach)[image]
         after = gain.scorer(gain, erased, {})
     return Look(

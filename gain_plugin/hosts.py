@@ -4,6 +4,7 @@ import warnings
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from gain_plugin.scorers import Detached, Scorer, Shared
 
@@ -35,6 +36,16 @@ def refuse_checkpointing(classifier: nn.Module, scorer: Scorer, second_order: bo
         raise ValueError(
             'gradient checkpointing of fused attention cannot be differentiated twice: take second_order=False, '
             'or switch either off (checkpointing, or timm.layers.set_fused_attn(False) before the model is built)'
+        )
+
+
+def refuse_chunks(classifier: nn.Module, scorer: Scorer) -> None:
+    """Raise a ValueError where parts of the erased images would be normalised by their own statistics."""
+    norms = [name for name, module in classifier.named_modules() if isinstance(module, _BatchNorm)]
+    if norms and isinstance(scorer, Shared | Detached):
+        raise ValueError(
+            f'chunk_size changes what the batch norm {norms[0]!r} makes of the erased images under '
+            f"scorer={type(scorer).__name__.lower()!r}: take scorer='frozen' or 'ema', or leave chunk_size out"
         )
 
 

@@ -1,6 +1,7 @@
 """GAIN for plain PyTorch: the whole training step around a classifier (Li et al., CVPR 2018, arXiv:1802.10171)."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import torch
@@ -10,13 +11,13 @@ from torch.utils._pytree import tree_map_only
 from gain_plugin.attention import blur, check_images, check_labels, check_soft_mask, erase, normalize_maps, soft_mask
 from gain_plugin.cam import CAM
 from gain_plugin.health import map_health
-from gain_plugin.hosts import refuse_checkpointing, refuse_compiled, refuse_first_order, warn_of_cut
+from gain_plugin.hosts import refuse_checkpointing, refuse_chunks, refuse_compiled, refuse_first_order, warn_of_cut
 from gain_plugin.losses import terms_of
 from gain_plugin.masks import check_masks
 from gain_plugin.passes import of_images, one_at_a_time
 from gain_plugin.recorder import Recorder
 from gain_plugin.scorers import SCORERS, Frozen, Scorer
-from gain_plugin.settings import check_choice, check_flag
+from gain_plugin.settings import check_choice, check_count, check_flag
 from gain_plugin.step import Step, draw
 from gain_plugin.watch import Watch
 
@@ -61,6 +62,8 @@ class GAIN(CAM):
             function of the images (N, C, H, W).
         one_class: erase one drawn class an image instead of each in turn: one erased image per image at most.
         second_order: differentiate the weights of Eq. 1, too.
+        chunk_size: erased images to score at once; their memory is then that of one such part, whatever P is, at the
+            cost of one more forward pass over them. None scores all P at once.
         score_kwargs: as in ``CAM``.
 
     Raises:
@@ -84,6 +87,7 @@ class GAIN(CAM):
         fill: str | Callable[[Tensor], Tensor] = 'blur',
         one_class: bool = False,
         second_order: bool = True,
+        chunk_size: int | None = None,
         score_kwargs: dict[str, Any] | None = None,
     ) -> None:
         check_choice('scorer', scorer, SCORERS, function=True)
@@ -107,6 +111,10 @@ class GAIN(CAM):
         refuse_checkpointing(classifier, self.scorer, second_order, bool(self.found and self.found.recomputes))
         if self.found and self.found.cut is not None:
             warn_of_cut(self.found.cut)
+        if chunk_size is not None:
+            check_count('chunk_size', chunk_size)
+            refuse_chunks(classifier, self.scorer)
+        self.chunk_size = chunk_size
         self.sigma = sigma
         self.omega = omega
         self.fill = FILLS[fill] if isinstance(fill, str) else fill
@@ -185,6 +193,7 @@ class GAIN(CAM):
             self.scorer.update(self.classifier)
         drawn = draw(labels, self.generator, keep=not self.training) if self.one_class else labels
         shown = drawn if masks is None else labels
+        fill = cache(lambda: self.fill_of(images))  # once: it may be drawn at random
         return Step(
             images=images,
             labels=labels,
@@ -194,7 +203,8 @@ class GAIN(CAM):
             masks=None if masks is None else check_masks(masks, labels, images),
             strength=strength,
             attend=lambda: self._attend(images, shown, features, scores),
-            erase=lambda maps, image: self.erase(images, maps, image),
+            erase=lambda maps, image: self.erase(images, maps, image, fill()),
+            chunk_size=self.chunk_size,
             score=lambda erased, image: self.scorer(self, erased, of_images(inputs or {}, image, len(images))),
         )
 
@@ -209,10 +219,22 @@ class GAIN(CAM):
             self._watch.look(step)
         return losses
 
-    def erase(self, images: Tensor, maps: Tensor, image: Tensor) -> Tensor:
-        """Erased images (P, C, H, W) of ``maps`` (P, h, w) in 0..1, which are of the ``images`` at the places (P,)."""
-        fill = None if self.fill is None else self.fill(images)[image]
-        return erase(images[image], self.mask(maps), fill).to(images)  # maps of a half-precision model are float32
+    def erase(self, images: Tensor, maps: Tensor, image: Tensor, fill: Tensor | None) -> Tensor:
+        """Erased images (P, C, H, W).
+
+        Args:
+            images: (N, C, H, W).
+            maps: (P, h, w) in 0..1.
+            image: (P,) whose maps these are, 0 to N - 1.
+            fill: of ``fill_of``.
+
+        """
+        filled = None if fill is None else fill[image]
+        return erase(images[image], self.mask(maps), filled).to(images)  # maps of a half-precision model are float32
+
+    def fill_of(self, images: Tensor) -> Tensor | None:
+        """What erased pixels of ``images`` (N, C, H, W) become, in that shape; None for zero."""
+        return None if self.fill is None else self.fill(images)
 
     def mask(self, maps: Tensor) -> Tensor:
         """Soft masks (Eq. 4) of ``maps`` in 0..1, both (P, h, w)."""

@@ -25,6 +25,12 @@ def check_flag(name: str, given: Any) -> None:
         raise ValueError(f'{name} must be True or False, got {given!r}')
 
 
+def check_count(name: str, given: Any) -> None:
+    """Raise a ValueError unless ``given`` is a whole number of 1 or more."""
+    if not isinstance(given, int) or isinstance(given, bool) or given < 1:
+        raise ValueError(f'{name} must be a whole number of 1 or more, got {given!r}')
+
+
 def check_function(name: str, given: Any) -> None:
     """Raise a ValueError unless ``given`` is None or can be called."""
     if given is not None and not callable(given):

@@ -6,6 +6,7 @@ from functools import cached_property
 
 import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 
 @dataclass
@@ -36,6 +37,8 @@ class Step:
     """Erased images (P', C, H, W) from maps (P', h, w) and the places (P',) of their images in the batch."""
     score: Callable[[Tensor, Tensor], Tensor]
     """(P', K) scores, by the scorer, of images (P', C, H, W) made of those at the places (P',)."""
+    chunk_size: int | None = None
+    """How many erased images the scorer is shown at once; None for all."""
     scored: int = 0
     """How many images the scorer was shown."""
     health: dict[str, Tensor] = field(default_factory=dict)
@@ -59,7 +62,14 @@ class Step:
         if len(image) == 1 and len(self.images) > 1:  # batch norm of a 1x1 grid, as in ASPP, wants more than one image
             image, maps = image.expand(2), maps.expand(2, -1, -1)
         self.scored += len(image)
-        return self.score(self.erase(maps, image), image)[: len(pairs)]
+        if self.chunk_size is None or len(image) <= self.chunk_size:
+            return self._score_erased(maps, image)[: len(pairs)]
+        parts = zip(maps.split(self.chunk_size), image.split(self.chunk_size), strict=True)
+        # each part's activations are made again in the backward pass, so that those of one are held at a time
+        return torch.cat([checkpoint(self._score_erased, *part, use_reentrant=False) for part in parts])
+
+    def _score_erased(self, maps: Tensor, image: Tensor) -> Tensor:
+        return self.score(self.erase(maps, image), image)
 
 
 def draw(labels: Tensor, generator: torch.Generator, *, keep: bool = False) -> Tensor:

@@ -1,6 +1,7 @@
 import copy
 import gc
 import pickle
+import weakref
 from functools import partial
 
 import pytest
@@ -408,3 +409,51 @@ def test_memory_does_not_grow_over_200_steps(tiny, images, labels):
             del scores, losses
             counts.append(live())
     assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize('scorer', ['shared', 'detached', 'frozen', 'ema'])
+def test_chunks_change_nothing(tiny, images, labels, scorer):
+    """Losses and gradients are those of all erased images at once, whatever the fill draws."""
+    classifier = tiny().double()
+    seen = []
+
+    def noise(batch):
+        seen.append(len(batch))
+        return torch.randn_like(batch)
+
+    def run(chunk_size):
+        torch.manual_seed(1)
+        model = GAIN(classifier, target_layer='features', scorer=scorer, fill=noise, chunk_size=chunk_size)
+        classifier.zero_grad()
+        scores, losses = model(images.double(), labels)
+        (scores.sum() + sum(losses.values())).backward()
+        return losses['loss_am'], [parameter.grad for parameter in classifier.parameters()]
+
+    whole, *parts = run(None), run(1), run(2), run(100)
+    for part in parts:
+        torch.testing.assert_close(part, whole)
+    assert seen == [4] * 4  # the fill is made once a step
+
+
+@pytest.mark.parametrize(('chunk_size', 'expected'), [(1, [1] * 12), (2, [1] * 6), (None, [1])])
+def test_chunks_hold_the_activations_of_one_part(tiny, images, labels, chunk_size, expected):
+    """In the forward pass and, made again, in the backward pass; six images are erased."""
+    model = GAIN(tiny(), target_layer='features', scorer='frozen', chunk_size=chunk_size)
+    made, alive = [], []
+
+    def keep(module, args, output):
+        made.append(weakref.ref(output))
+        alive.append(sum(reference() is not None for reference in made))
+
+    model.scorer.model.features.register_forward_hook(keep)
+    _, losses = model(images, labels)
+    losses['loss_am'].backward()
+    assert alive == expected
+
+
+def test_chunks_of_batch_norm_in_training_are_refused(tiny):
+    with pytest.raises(ValueError, match=r"chunk_size changes what the batch norm 'features.1' makes"):
+        GAIN(tiny(batch_norm=True), target_layer='features', scorer='detached', chunk_size=2)
+    GAIN(tiny(batch_norm=True), target_layer='features', scorer='frozen', chunk_size=2)
+    with pytest.raises(ValueError, match='chunk_size must be a whole number of 1 or more, got 0'):
+        GAIN(tiny(), target_layer='features', chunk_size=0)
