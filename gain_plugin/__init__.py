@@ -14,7 +14,7 @@ from gain_plugin.scorers import EMA, Detached, Frozen, Scorer, Shared
 from gain_plugin.seeds import multi_scale_maps, seed_confusion, seed_scores, seed_summary
 from gain_plugin.step import Step
 
-__version__ = '0.1.0'
+__version__ = '0.2.0.dev0'
 
 __all__ = [
     'CAM',

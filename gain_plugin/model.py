@@ -108,6 +108,8 @@ class GAIN(CAM):
         self.terms = nn.ModuleList(terms_of(loss))
         make = SCORERS[scorer] if isinstance(scorer, str) else scorer
         self.scorer = make if isinstance(make, Scorer) else make(classifier)
+        if not isinstance(self.scorer, Scorer):
+            raise ValueError(f'scorer made a {type(self.scorer).__name__}: let it be a subclass of gain_plugin.Scorer')
         refuse_checkpointing(classifier, self.scorer, second_order, bool(self.found and self.found.recomputes))
         if self.found and self.found.cut is not None:
             warn_of_cut(self.found.cut)
@@ -210,7 +212,12 @@ class GAIN(CAM):
 
     def losses(self, step: Step) -> dict[str, Tensor]:
         """The weighted terms of a step, by name; fills ``health``."""
-        losses = {name: value for term in self.terms for name, value in term(step).items()}
+        losses: dict[str, Tensor] = {}
+        for term in self.terms:
+            own = term(step)
+            if losses.keys() & own.keys():
+                raise ValueError(f'two terms give {sorted(losses.keys() & own.keys())}: let each have its own names')
+            losses.update(own)
         if 'maps' in vars(step) and len(step.pairs):  # made by a term
             maps = step.maps.detach()
             step.health.update(map_health(maps, self.mask(normalize_maps(maps))))

@@ -36,6 +36,8 @@ def test_the_page_on_extending_runs_from_top_to_bottom():
         exec(compile(code, 'extending.md', 'exec'), names)
     assert names['maps'].shape == (3, 3, 3)
     assert set(names['losses']) == {'loss_am'}
+    assert names['counts'] == {'photos': 1, 'untagged': 0, 'masks': 0}
+    assert set(names['pixels'].unique().tolist()) == {0, 1, 3, 255}
 
 
 @pytest.mark.filterwarnings('ignore::FutureWarning:lightning', 'ignore::UserWarning:lightning')

@@ -9,6 +9,7 @@ import timm
 import torch
 import torch.nn.functional as F
 from test_attention import loop_maps
+from torch import nn
 
 from gain_plugin import EMA, GAIN, GAINLoss, Scorer, blur, erase, normalize_maps, soft_mask
 from gain_plugin.synthetic import small_classifier
@@ -457,3 +458,11 @@ def test_chunks_of_batch_norm_in_training_are_refused(tiny):
     GAIN(tiny(batch_norm=True), target_layer='features', scorer='frozen', chunk_size=2)
     with pytest.raises(ValueError, match='chunk_size must be a whole number of 1 or more, got 0'):
         GAIN(tiny(), target_layer='features', chunk_size=0)
+
+
+def test_what_cannot_be_added_up_or_scored_is_refused(tiny, images, labels):
+    model = GAIN(tiny(), [GAINLoss(), GAINLoss(mining='logit')], target_layer='features')
+    with pytest.raises(ValueError, match=r"two terms give \['loss_am'\]"):
+        model(images, labels)
+    with pytest.raises(ValueError, match='scorer made a Identity: let it be a subclass of gain_plugin.Scorer'):
+        GAIN(tiny(), target_layer='features', scorer=nn.Identity)

@@ -14,7 +14,8 @@ from torch.utils.hooks import RemovableHandle
 
 from gain_plugin.affinity import Affinity
 from gain_plugin.cam import CAM
-from gain_plugin.mm.hosts import host_of, reading_options
+from gain_plugin.mm.hook import GAINHook
+from gain_plugin.mm.hosts import host_of, reading_options, with_functions
 from gain_plugin.mm.samples import bound_arguments, multi_hot
 from gain_plugin.seeds import multi_scale_maps
 
@@ -34,6 +35,7 @@ class AttentionHook(Hook):
         score_layer: as in ``CAM``.
         reshape: as in ``CAM``.
         scores: as in ``CAM``.
+        weigh: as in ``CAM``. In a file of a config, functions are named: ``'my_module.my_function'``.
         affinity: arguments of ``gain_plugin.affinity.Affinity``, to spread the maps over what has like features, as
             ``dict(layers=('network.layer2', 'network.layer3'))``; a further pass an image.
 
@@ -46,8 +48,9 @@ class AttentionHook(Hook):
         flip: bool = False,
         target_layer: str | None = None,
         score_layer: str | None = None,
-        reshape: Callable[[Tensor], Tensor] | None = None,
-        scores: Callable[[Any], Tensor] | None = None,
+        reshape: str | Callable[[Tensor], Tensor] | None = None,
+        scores: str | Callable[[Any], Tensor] | None = None,
+        weigh: str | Callable[[Tensor, Tensor], Tensor] | None = None,
         affinity: dict[str, Any] | None = None,
     ) -> None:
         self.num_classes = num_classes
@@ -55,8 +58,15 @@ class AttentionHook(Hook):
         self.flip = flip
         self._affinity = Affinity(**affinity) if affinity else None
         self._handle: RemovableHandle | None = None
-        named = {'target_layer': target_layer, 'score_layer': score_layer, 'reshape': reshape, 'scores': scores}
-        self._options = {name: value for name, value in named.items() if value is not None}
+        named = {
+            'target_layer': target_layer,
+            'score_layer': score_layer,
+            'reshape': reshape,
+            'scores': scores,
+            'weigh': weigh,
+        }
+        self.options = with_functions({name: value for name, value in named.items() if value is not None})
+        self.settings = {'scales': self.scales, 'flip': flip, 'affinity': affinity, **named}
 
     def before_train(self, runner: Runner) -> None:
         """Find out now what would else be wrong at the first evaluation."""
@@ -67,6 +77,7 @@ class AttentionHook(Hook):
         host = host_of(runner)
         if self._handle is not None:  # of an evaluation that an error ended
             self._handle.remove()
+        self._tell_of_other_maps(runner)
         self._cam = self.attach(host)
         self._handle = host.register_forward_hook(self._attend, with_kwargs=True)
 
@@ -82,7 +93,7 @@ class AttentionHook(Hook):
 
     def attach(self, host: nn.Module) -> CAM:
         """What reads the maps of a host; a ValueError if that has not ``num_classes`` scores."""
-        cam = CAM(host, **reading_options(host, self._options))
+        cam = CAM(host, **reading_options(host, self.options))
         if cam.found and cam.found.classes != self.num_classes:
             raise ValueError(
                 f'num_classes={self.num_classes} of AttentionHook must be the number of scores, {cam.found.classes}'
@@ -107,6 +118,14 @@ class AttentionHook(Hook):
             _at_original_size(own, sample)
             for own, sample in zip(maps.split(labels.sum(1).tolist()), samples, strict=True)
         ]
+
+    def _tell_of_other_maps(self, runner: Runner) -> None:
+        guided = next((hook.options for hook in runner.hooks if isinstance(hook, GAINHook)), self.options)
+        differ = [name for name in ('weigh', 'reshape') if guided.get(name) != self.options.get(name)]
+        if differ:
+            runner.logger.warning(
+                f'AttentionHook reads other maps than GAINHook guides: give both the same {" and ".join(differ)}='
+            )
 
     def _attend(self, host: nn.Module, args: tuple, kwargs: dict[str, Any], output: Any) -> None:
         call = bound_arguments(host, args, kwargs)

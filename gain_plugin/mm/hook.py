@@ -13,12 +13,12 @@ from torch import Tensor, nn
 
 from gain_plugin.losses import GAINLoss
 from gain_plugin.mm.colour_order import check_colour_order
-from gain_plugin.mm.hosts import host_of, reading_options
+from gain_plugin.mm.hosts import host_of, reading_options, with_functions
 from gain_plugin.mm.samples import bound_arguments, masks_of, multi_hot
 from gain_plugin.mm.schedule import Falling, check_iterations, schedule
 from gain_plugin.mm.segmentors import ignored_values, is_segmentor
 from gain_plugin.model import GAIN
-from gain_plugin.scorers import SCORERS, Scorer
+from gain_plugin.scorers import EMA, SCORERS, Detached, Frozen, Scorer, Shared
 
 for _module in (GAINLoss, *SCORERS.values()):
     MODELS.register_module(module=_module)
@@ -49,7 +49,8 @@ class GAINHook(Hook):
     Args:
         loss: config of the loss, ``GAINLoss`` unless it has a ``type``, or a list of configs of several terms.
         gain: arguments of ``GAIN``, such as ``target_layer`` and ``score_layer``. Here ``scorer`` is ``'frozen'`` and
-            ``one_class`` True unless given; ``scorer`` may be a config with a ``type``, too.
+            ``one_class`` True unless given; ``scorer`` may be a config with a ``type``, too, and functions may be
+            named, as ``fill='my_module.my_function'``.
         warmup: iterations of plain training to begin with; a frozen scorer is a copy of the host as these leave it.
             Two thirds of the run if not given, and none beside a scorer that learns with the host.
         ramp: iterations after the warm-up in which alpha grows linearly to its value; a third of what the warm-up
@@ -69,8 +70,8 @@ class GAINHook(Hook):
     ) -> None:
         terms = [loss or {}] if loss is None or isinstance(loss, dict) else loss
         self._terms = [MODELS.build({'type': 'GAINLoss', **term}) for term in terms]
-        self._options = {'scorer': 'frozen', 'one_class': True, **(gain or {})}
-        inspect.signature(GAIN).bind(nn.Identity(), **self._options)  # a wrong name fails here, not after hours
+        self.options = with_functions({'scorer': 'frozen', 'one_class': True, **(gain or {})})
+        inspect.signature(GAIN).bind(nn.Identity(), **self.options)  # a wrong name fails here, not after hours
         self._wants_masks = any('ext_weight' in term and term['ext_weight'] for term in terms)
         self._warmup = check_iterations('warmup', warmup)
         self._ramp = check_iterations('ramp', ramp)
@@ -103,15 +104,15 @@ class GAINHook(Hook):
         self._segmentor = is_segmentor(host)
         if self._segmentor and self._wants_masks:
             raise ValueError('the masks of a segmentor are its own labels already: remove ext_weight= from loss')
-        self.gain = GAIN(host, self._terms, **self._buildable(reading_options(host, self._options)))
+        self.gain = GAIN(host, self._terms, **self._buildable(reading_options(host, self.options)))
         check_colour_order(host, runner.train_loop.dataloader.dataset)
-        scorer = self._options['scorer']
-        learns, copied = scorer in ('shared', 'detached', 'ema'), scorer == 'frozen'
+        scorer = self.gain.scorer
+        learns, copied = isinstance(scorer, Shared | Detached | EMA), isinstance(scorer, Frozen)
         self._begin_at, self._grow_over = schedule(runner, self._warmup, self._ramp, learns=learns, copied=copied)
         runner.logger.info(
             f'GAIN: {self._begin_at} iterations of plain training, then guided ones up to {runner.max_iters}, alpha '
             f'growing over the first {self._grow_over} of these; maps of {self.gain.target_layer!r}, scorer '
-            f'{type(self.gain.scorer).__name__}'
+            f'{type(scorer).__name__}'
         )
         self.ignored = ignored_values(host, runner.train_loop.dataloader.dataset) if self._segmentor else None
         if self.gain.scorer.state_dict() and self._begin_at < runner.iter < runner.max_iters:

@@ -95,6 +95,12 @@ def sources_of(settings: Any) -> list[Any]:
     return [source for index, source in enumerate(sources) if source not in sources[:index]]
 
 
+def is_tagged_photos(settings: Any) -> bool:
+    """Whether a config is one of ``VOCTagsDataset``, by whatever name."""
+    kind = settings['type']
+    return (DATASETS.get(kind) if isinstance(kind, str) else kind) is VOCTagsDataset
+
+
 def calibration_photos(runner: Runner, listed: str | Path) -> Any:
     """The photos of a list, a file here or in a ``data_root``, all of which need masks."""
     sources = sources_of(runner.cfg.test_dataloader.dataset)
@@ -102,7 +108,7 @@ def calibration_photos(runner: Runner, listed: str | Path) -> Any:
     settings = copy.deepcopy(next(found, sources[0]))
     settings.pop('indices', None)
     settings.ann_file = str(Path(listed).absolute() if Path(listed).is_file() else listed)
-    if settings.type in ('VOCTagsDataset', VOCTagsDataset):
+    if is_tagged_photos(settings):
         settings.masks = 'all'
     return DATASETS.build(settings)
 

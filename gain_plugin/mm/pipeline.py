@@ -11,8 +11,7 @@ from mmengine.registry import METRICS
 from mmengine.runner import Runner
 from mmseg.evaluation import IoUMetric
 
-from gain_plugin.mm.dataset import VOCTagsDataset
-from gain_plugin.mm.label_samples import sources_of
+from gain_plugin.mm.label_samples import is_tagged_photos, sources_of
 from gain_plugin.mm.pseudo_labels import make_pseudo_labels
 from gain_plugin.mm.rounds import further_steps, second_round
 from gain_plugin.mm.runs import keep_same, train, training_settings, write_json
@@ -72,10 +71,7 @@ class Pipeline:
         crf: bool = False,
         segmenter_options: dict[str, Any] | None = None,
     ) -> None:
-        self.classifier = Config.fromfile(classifier)
-        self.classifier.randomness.seed = seed
-        self.segmenter = Config.fromfile(segmenter)
-        self.segmenter.randomness.seed = seed
+        self.classifier, self.segmenter = (_seeded(path, seed) for path in (classifier, segmenter))
         self.segmenter.merge_from_dict(segmenter_options or {})
         self.labelling = labelling or Labelling()
         self.crf = crf
@@ -177,8 +173,16 @@ class Pipeline:
             custom_hooks=[*cfg.get('custom_hooks', []), *hooks],
         )
         cfg.update(val_dataloader=None, val_cfg=None, val_evaluator=None)
-        cfg.test_evaluator[0].type = 'ClassIoU'
+        for evaluator in cfg.test_evaluator if isinstance(cfg.test_evaluator, list) else [cfg.test_evaluator]:
+            if evaluator['type'] == 'IoUMetric':
+                evaluator['type'] = 'ClassIoU'
         return {name: float(value) for name, value in Runner.from_cfg(cfg).test().items()}  # from NumPy
+
+
+def _seeded(path: Path, seed: int) -> Config:
+    cfg = Config.fromfile(path)
+    cfg.randomness = {**cfg.get('randomness', {}), 'seed': seed}
+    return cfg
 
 
 def photos_to_label(cfg: Config) -> dict[str, Any]:
@@ -187,7 +191,7 @@ def photos_to_label(cfg: Config) -> dict[str, Any]:
     sources = []
     for source in sources_of(cfg.train_dataloader.dataset):
         own = {**source, 'pipeline': tested.pipeline, 'test_mode': True}
-        if source.type in ('VOCTagsDataset', VOCTagsDataset):
+        if is_tagged_photos(source):
             own['masks'] = 'found' if _has_masks(own) else 'none'
         sources.append(own)
     return sources[0] if len(sources) == 1 else {'type': 'ConcatDataset', 'datasets': sources}

@@ -26,9 +26,6 @@ from gain_plugin.pseudo_labels.rules import Calibration, LabelRule, calibrate
 from gain_plugin.pseudo_labels.worker import LabelTask, Outcome, refine_maps, run_tasks
 from gain_plugin.seeds import SCALES, THRESHOLDS, seed_confusion
 
-DEFAULT: dict[str, Any] = {'scales': SCALES, 'flip': True}
-"""How maps are read by a config without an ``AttentionHook``."""
-
 
 def make_pseudo_labels(
     config: str | Path | Config,
@@ -68,6 +65,7 @@ def make_pseudo_labels(
     """
     rule = rule or LabelRule()
     rule.check()
+    _check_choice(rule, calibrate_on)
     out = Path(out_dir)
     check_folder(out)
     runner = _runner(config, out / 'log')
@@ -80,7 +78,7 @@ def make_pseudo_labels(
     if calibrate_on is not None:
         calibration = _calibrate(runner, calibrate_on, hook, rule, decided)
         rule = rule._replace(foreground=calibration.foreground, background=calibration.background)
-    _keep_settings(out, names, _settings(runner.cfg, checkpoint, rule))
+    _keep_settings(out, names, _settings(runner.cfg, checkpoint, rule, hook))
     todo = {name: index for name, index in names.items() if not is_labelled(out, name)}
     tasks = (
         sample if isinstance(sample, Outcome) else LabelTask(*sample, len(classes), out, rule)
@@ -96,13 +94,19 @@ def make_pseudo_labels(
 def attention_hook(runner: Runner, classes: int) -> AttentionHook:
     """The ``AttentionHook`` of a Runner; without one, as a config that has four scales, mirrored too."""
     own = (hook for hook in runner.hooks if isinstance(hook, AttentionHook))
-    return next(own, None) or AttentionHook(classes, **DEFAULT)
+    return next(own, None) or AttentionHook(classes, SCALES, flip=True)
 
 
 def _runner(config: str | Path | Config, work_dir: Path) -> Runner:
     cfg = copy.deepcopy(config) if isinstance(config, Config) else Config.fromfile(config)
     cfg.update(work_dir=str(work_dir), load_from=None, resume=False)
     return QuietRunner.from_cfg(cfg)
+
+
+def _check_choice(rule: LabelRule, calibrate_on: str | Path | None) -> None:
+    if calibrate_on is not None and (rule.otsu or rule.saliency):
+        other = 'otsu' if rule.otsu else 'saliency'
+        raise ValueError(f'calibrate_on chooses thresholds that {other} replaces: leave one of the two out')
 
 
 def _check_saliency(rule: LabelRule, names: Iterable[str]) -> None:
@@ -136,14 +140,12 @@ def _confusion(sample: MapSample, rule: LabelRule, classes: int) -> Tensor:
     return seed_confusion(refined, torch.from_numpy(sample.classes), truth, THRESHOLDS, classes)
 
 
-def _settings(cfg: Config, checkpoint: str | Path, rule: LabelRule) -> dict[str, Any]:
+def _settings(cfg: Config, checkpoint: str | Path, rule: LabelRule, hook: AttentionHook) -> dict[str, Any]:
     """All that a label depends on beside its image; the list of images does not count, so that it may grow."""
-    hooks = [hook for hook in (*cfg.get('default_hooks', {}).values(), *(cfg.get('custom_hooks') or [])) if hook]
-    reading = (hook for hook in hooks if hook.get('type') in ('AttentionHook', AttentionHook))
     return {
         **rule._asdict(),
         'checkpoint': hashlib.sha256(Path(checkpoint).read_bytes()).hexdigest(),
-        'attention': next(reading, DEFAULT),
+        'attention': hook.settings,
         'model': cfg.model,
         'dataset': _without_lists(cfg.test_dataloader.dataset),
     }

@@ -5,6 +5,7 @@ background, what lies between is undecided (IRN, Ahn et al., CVPR 2019). The bes
 more than the methods do, so it is chosen for each, on the same masks. All here works on ``seed_confusion`` counts.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -23,15 +24,17 @@ class LabelRule(NamedTuple):
     saliency: str | None = None
     """Folder of <id>.png, grey, 255 for the most salient; replaces ``background``."""
     saliency_threshold: float = 0.06
-    refine: str | None = None
-    """``'pamr'`` draws the maps to the edges of the image, before the thresholds; ``'crf'`` the labels, behind them."""
+    refine: str | Callable[[Tensor, Tensor], Tensor] | None = None
+    """``'pamr'`` draws the maps to the edges of the image, before the thresholds; ``'crf'`` the labels, after them. Or
+    a function of a module, in the place of PAMR: of maps (n, H, W) in 0..1 and the image (3, H, W) float32 in 0..255,
+    it gives maps (n, H, W)."""
     otsu: bool = False
     """Each image has a threshold of its own, ``otsu_threshold``, in place of ``foreground`` and ``background``."""
 
     def check(self) -> None:
         """Refuse thresholds that contradict each other."""
-        if self.refine not in (None, 'pamr', 'crf'):
-            raise ValueError(f"refine must be None, 'pamr' or 'crf', got {self.refine!r}")
+        if self.refine not in (None, 'pamr', 'crf') and not callable(self.refine):
+            raise ValueError(f"refine must be None, 'pamr', 'crf' or a function, got {self.refine!r}")
         if not 0 <= self.background <= self.foreground <= 1:
             raise ValueError(
                 f'thresholds must be 0 <= background <= foreground <= 1, got {self.background} and {self.foreground}'

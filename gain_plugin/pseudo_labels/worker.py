@@ -126,11 +126,17 @@ def label_image(task: LabelTask) -> np.ndarray:
 
 def refine_maps(maps: Tensor, img_path: str, rule: LabelRule) -> Tensor:
     """Maps (n, H, W) as the thresholds of the rule are to see them, in 0..1."""
-    if rule.refine != 'pamr':
+    refine = _pamr if rule.refine == 'pamr' else rule.refine
+    if refine is None or isinstance(refine, str):
         return maps
-    image = torch.from_numpy(read_image(img_path).copy()).permute(2, 0, 1)
-    refined = pamr(maps[None].float(), image[None].float())[0]
+    refined = refine(maps, torch.from_numpy(read_image(img_path).copy()).permute(2, 0, 1).float())
+    if refined.shape != maps.shape:
+        raise ValueError(f'refine={refine} made maps {tuple(refined.shape)} of {tuple(maps.shape)}')
     return refined / (refined.amax((-2, -1), keepdim=True) + 1e-5)
+
+
+def _pamr(maps: Tensor, image: Tensor) -> Tensor:
+    return pamr(maps[None].float(), image[None])[0]
 
 
 def count_pixels(task: LabelTask, labels: np.ndarray) -> LabelCounts:

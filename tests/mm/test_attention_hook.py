@@ -7,6 +7,7 @@ from mmengine.runner import Runner
 
 from gain_plugin import GAIN
 from gain_plugin.affinity import Affinity
+from gain_plugin.mm import AttentionHook
 
 
 def test_maps_of_the_labels_at_the_size_of_the_image(tmp_path):
@@ -89,3 +90,33 @@ def test_an_evaluation_that_an_error_ended_leaves_nothing(tmp_path, monkeypatch)
 
 def _interrupt(*args):
     raise KeyboardInterrupt
+
+
+def positive_gradients(features, gradients):
+    return gradients.relu()
+
+
+def test_other_maps_than_the_guided_ones_are_told(tmp_path):
+    """Functions are named in configs; the metrics must look at the maps that the guidance looks at."""
+    cfg = Config.fromfile('configs/synthetic/gain.py')
+    cfg.work_dir = str(tmp_path)
+    cfg.test_dataloader.dataset.count = 2
+    named = f'{__name__}.positive_gradients'
+    cfg.default_hooks.gain.gain.weigh = named
+    figures = {}
+    for name, weigh in {'other': None, 'same': named}.items():
+        cfg.default_hooks.attention.weigh = weigh
+        cfg.experiment_name = name
+        runner = Runner.from_cfg(cfg)
+        figures[name] = runner.test()['seed_mIoU']
+        told = 'AttentionHook reads other maps than GAINHook guides: give both the same weigh=' in runner_log(tmp_path)
+        assert told == (name == 'other')
+        for log in tmp_path.glob('*/*.log'):
+            log.unlink()
+    assert figures['other'] != figures['same']
+    with pytest.raises(ValueError, match="weigh='nowhere.at_all' is no function that can be imported"):
+        AttentionHook(4, weigh='nowhere.at_all')
+
+
+def runner_log(folder):
+    return ''.join(path.read_text() for path in folder.glob('*/*.log'))

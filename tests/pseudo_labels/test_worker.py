@@ -60,6 +60,24 @@ def test_pamr_refines_the_maps_before_the_thresholds(tmp_path):
     assert np.array_equal(image, expected)
 
 
+def darker(maps, image):
+    return maps * (1 - image[0] / 255)
+
+
+def test_a_refinement_of_ones_own(tmp_path):
+    Image.fromarray(np.array([[0, 0, 255, 204]], np.uint8)).save(tmp_path / 'photo.png')
+    rule = LabelRule(0.15, 0.15, refine=darker)
+    rule.check()
+    labels = label_image(task(tmp_path, rule=rule)._replace(img_path=str(tmp_path / 'photo.png')))
+    assert labels.tolist() == [[1, 3, 0, 0]]  # over its maximum, 0.4, the second map of the last pixel is 0.125
+    with pytest.raises(ValueError, match=r'made maps \(1, 4\) of \(2, 1, 4\)'):
+        label_image(task(tmp_path, rule=LabelRule(refine=smaller))._replace(img_path=str(tmp_path / 'photo.png')))
+
+
+def smaller(maps, image):
+    return maps[0]
+
+
 def test_otsu_takes_a_threshold_for_each_image(tmp_path):
     rule = LabelRule(otsu=True)
     for scale in (1.0, 0.4):
@@ -69,7 +87,7 @@ def test_otsu_takes_a_threshold_for_each_image(tmp_path):
 
 
 def test_unknown_refinements_are_refused():
-    with pytest.raises(ValueError, match="refine must be None, 'pamr' or 'crf', got 'CRF'"):
+    with pytest.raises(ValueError, match="refine must be None, 'pamr', 'crf' or a function, got 'CRF'"):
         LabelRule(refine='CRF').check()
 
 
