@@ -44,6 +44,7 @@ class Watch:
     def _warn_of_steps(self) -> None:
         coverage, dead = (self._sums[name] / STEPS for name in ('coverage', 'dead_maps'))
         rank = torch.cat(self._ranks)
+        self._ranks.clear()
         if dead > 0.95:
             _warn(f'{dead:.0%} of the maps of layer {self._layer!r} are zero: name another target_layer')
         elif not 0.001 < coverage < 0.9:

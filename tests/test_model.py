@@ -402,11 +402,11 @@ def test_memory_does_not_grow_over_200_steps(tiny, images, labels):
 
     model = GAIN(tiny(), target_layer='features', scorer='ema')
     counts = []
-    for step in range(201):
+    for step in range(221):
         scores, losses = model(images, labels)
         (scores.sum() + losses['loss_am']).backward()
         model.attention(images, labels)
-        if step in (0, 200):
+        if step in (20, 220):  # the first ones are kept for the warnings of gain_plugin.watch
             del scores, losses
             counts.append(live())
     assert counts[0] == counts[1]
