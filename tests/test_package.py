@@ -1,5 +1,8 @@
 import subprocess
 import sys
+from pathlib import Path
+
+import gain_plugin
 
 
 def test_importing_needs_torch_only():
@@ -10,3 +13,7 @@ def test_importing_needs_torch_only():
     )
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == '[]'
+
+
+def test_the_citation_has_the_version():
+    assert f'\nversion: {gain_plugin.__version__}\n' in Path('CITATION.cff').read_text()

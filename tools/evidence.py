@@ -31,6 +31,7 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from gain_plugin.mm import GAINHook, Localization, SeedIoU
+from gain_plugin.mm.console import QuietRunner
 from gain_plugin.mm.runs import train, write_json
 
 RESULTS = Path('docs/results.json')
@@ -78,7 +79,7 @@ def measure(path: Path, seed: int, folder: Path) -> dict:
     cfg = load(path, seed)
     cfg.default_hooks.attention.update(scales=(1.0,), flip=False)
     cfg.update(work_dir=str(folder), load_from=(folder / 'last_checkpoint').read_text())
-    single = Runner.from_cfg(cfg).test()
+    single = QuietRunner.from_cfg(cfg).test()
     guided, passes = cfg.train_cfg.max_iters - cfg.start, passes_per_step(runner)
     return {
         **figures(multi),

@@ -13,9 +13,9 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 from mmengine.config import Config
-from mmengine.runner import Runner
 
 from gain_plugin.mm.comparison import KeepFirst, Picture, draw
+from gain_plugin.mm.console import QuietRunner
 
 
 def pictures(path: Path, seed: int, work_dir: Path) -> tuple[list[Picture], list[float]]:
@@ -24,7 +24,7 @@ def pictures(path: Path, seed: int, work_dir: Path) -> tuple[list[Picture], list
     cfg.randomness.seed = seed
     folder = work_dir / path.parent.name / f'{path.stem}_{seed}'
     cfg.update(work_dir=str(folder), load_from=(folder / 'last_checkpoint').read_text())
-    runner = Runner.from_cfg(cfg)
+    runner = QuietRunner.from_cfg(cfg)
     keep = KeepFirst(len(runner.test_loop.dataloader.dataset))
     runner.register_hook(keep)
     threshold = runner.test()['seed_threshold']

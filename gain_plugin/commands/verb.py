@@ -27,7 +27,7 @@ class Verb(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Called by click."""
         several = {name for one in self.params if isinstance(one, click.Option) and one.multiple for name in one.opts}
-        return super().parse_args(ctx, list(_repeated(args, several)))
+        return super().parse_args(ctx, list(repeated(args, several)))
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Called by click."""
@@ -47,7 +47,7 @@ class Verb(click.Command):
             raise click.ClickException(str(error)) from error
 
 
-def _repeated(words: Iterable[str], several: set[str]) -> Iterator[str]:
+def repeated(words: Iterable[str], several: set[str]) -> Iterator[str]:
     """``--classes cat dog`` as ``--classes cat --classes dog``."""
     option, waiting = None, False
     for word in words:

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 from mmengine.config import Config
 from mmengine.registry import METRICS
-from mmengine.runner import Runner
 from mmseg.evaluation import IoUMetric
 
+from gain_plugin.mm.console import QuietRunner
 from gain_plugin.mm.label_samples import is_tagged_photos, sources_of
 from gain_plugin.mm.pseudo_labels import make_pseudo_labels
 from gain_plugin.mm.rounds import further_steps, second_round
@@ -176,7 +176,7 @@ class Pipeline:
         for evaluator in cfg.test_evaluator if isinstance(cfg.test_evaluator, list) else [cfg.test_evaluator]:
             if evaluator['type'] == 'IoUMetric':
                 evaluator['type'] = 'ClassIoU'
-        return {name: float(value) for name, value in Runner.from_cfg(cfg).test().items()}  # from NumPy
+        return {name: float(value) for name, value in QuietRunner.from_cfg(cfg).test().items()}  # from NumPy
 
 
 def _seeded(path: Path, seed: int) -> Config:

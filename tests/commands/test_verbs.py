@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from gain_plugin.commands import main
+from gain_plugin.commands.verb import repeated
 
 
 def test_prints_the_choice_and_the_alternatives():
@@ -31,3 +32,24 @@ def test_every_verb_has_an_example_and_a_way_to_see_errors(name):
     text = CliRunner().invoke(main, [name, '--help']).stdout
     assert re.search(rf'Examples?:\n +gain-plugin {name}\b', text)
     assert '--traceback' in text
+
+
+@pytest.mark.parametrize(
+    ('words', 'expected'),
+    [
+        (
+            ['--classes', 'cat', 'hot dog', '-q', 'photo.jpg'],
+            ['--classes', 'cat', '--classes', 'hot dog', '-q', 'photo.jpg'],
+        ),
+        (['photo.jpg', '--out', 'maps', '--classes=cat'], ['photo.jpg', '--out', 'maps', '--classes=cat']),
+        (['--classes', '-q'], ['--classes', '-q']),
+        (['a', '--classes'], ['a', '--classes']),
+    ],
+)
+def test_an_option_takes_values_in_a_row(words, expected):
+    assert list(repeated(words, {'--classes'})) == expected
+
+
+def test_an_option_without_its_value_is_refused():
+    result = CliRunner().invoke(main, ['maps', '.', '--out', 'maps', '--classes'])
+    assert (result.exit_code, "'--classes' requires an argument" in result.stderr) == (2, True)
