@@ -1,6 +1,7 @@
 """Which file in a folder an id means."""
 
 import os
+import re
 import unicodedata
 from collections import defaultdict
 from functools import cache
@@ -21,7 +22,7 @@ class Folder:
     """
 
     def __init__(self, root: str | Path) -> None:
-        self.root = str(root)
+        self.root = str(Path(root))
         self._listed: dict[str, dict[str, list[str]]] = {}
         if not os.path.isdir(self.root):
             raise FileNotFoundError(f'the folder {self.root} is not there')
@@ -37,12 +38,13 @@ class Folder:
             ValueError: a path that leaves the folder, or several pictures that it may mean.
 
         """
-        inside = self._inside(name)
-        folder, base = os.path.split(inside)
-        known = self._list(folder)
-        # with its extension, if it has one that fits
-        found = [one for one in known.get(without_extension(base), ()) if one == base] or known.get(base, [])
-        paths = [path for path in (os.path.join(self.root, folder, one) for one in found) if path != but]
+        folder, _, base = self._inside(name).replace(os.sep, '/').rpartition('/')
+        known = self._listed.get(folder) or self._list(folder)
+        found = known.get(base, [])
+        if '.' in base:  # with its extension, if it has one that fits
+            found = [one for one in known.get(without_extension(base), ()) if one == base] or found
+        below = os.path.join(self.root, folder, '')
+        paths = [below + one for one in found if below + one != but]
         if len(paths) > 1:
             raise ValueError(f'{name!r} may be any of {paths}: write the extension, or remove the others')
         return paths[0] if paths else None
@@ -57,6 +59,8 @@ class Folder:
         return f'; did you mean {found[0]!r}?' if found else ''
 
     def _inside(self, name: str) -> str:
+        if name and not re.search(r'[\\:]|^/|//|\.\.|\./|\0|/$', name):
+            return name  # as almost all are, of a million
         path = os.path.normpath(name.replace('\\', '/'))
         if os.path.isabs(path):
             path = os.path.relpath(path, self.root)
@@ -72,8 +76,9 @@ class Folder:
             names = defaultdict(list)
             path = os.path.join(self.root, folder)
             for name in sorted(os.listdir(path)) if os.path.isdir(path) else ():
-                if is_picture(name):
-                    names[without_extension(name)].append(name)
+                stem = without_extension(name)
+                if stem is not name and name[0] != '.':  # a picture that is not hidden
+                    names[stem].append(name)
             self._listed[folder] = dict(names)
         return self._listed[folder]
 
@@ -89,8 +94,9 @@ def is_picture(name: str) -> bool:
 
 def without_extension(name: str) -> str:
     """The name without an extension that Pillow opens; other dots are part of it."""
-    stem, extension = os.path.splitext(name)
-    return stem if extension.lower() in _extensions() else name
+    stem, _, extension = name.rpartition('.')
+    known = f'.{extension}'.lower() in _extensions()
+    return stem if known and stem.rpartition('/')[2].strip('.') else name
 
 
 @cache

@@ -120,7 +120,8 @@ class TaggedPhotos:
                 f'{os.path.join(self.images.root, name)}, which {self.list_file} lists, is not there in any format of '
                 f'Pillow{self.images.hint(name)}'
             )
-        stem = without_extension(os.path.relpath(image, self.images.root)).replace(os.sep, '/')
+        below = image[len(os.path.join(self.images.root, '')) :]
+        stem = without_extension(below.replace(os.sep, '/'))
         mask = self._find_mask(name, stem, image)
         labels = self._labels(name, mask)
         wanted = self.masks in ('all', 'found') or (self._masked is not None and stem in self._masked)

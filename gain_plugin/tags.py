@@ -42,9 +42,10 @@ class Tags:
         An extension may lack here or in the file; ValueError if several images may be meant.
         """
         name = _clean(name)
-        for key in (name, without_extension(name)):
-            if key in self.labels:
-                return self.labels[key]
+        if name in self.labels:
+            return self.labels[name]
+        if without_extension(name) in self.labels:
+            return self.labels[without_extension(name)]
         whole = self._by_stem.get(name, ())
         if len(whole) > 1:
             raise ValueError(f'{self.path}: {name!r} may be any of {list(whole)}: write the extension in the list')
@@ -135,7 +136,9 @@ class _NameColumns(NamedTuple):
 
     def read(self, row: Sequence[str], where: str) -> tuple[int, ...] | None:
         cells = self.cells(row)
-        return tuple({label for cell in cells for label in self.names.read(cell, where)}) if cells else None
+        if len(cells) == 1:
+            return self.names.read(cells[0], where)
+        return tuple(label for cell in cells for label in self.names.read(cell, where)) if cells else None
 
 
 class _FlagColumns(NamedTuple):
@@ -168,6 +171,7 @@ def _merge(
 ) -> dict[str, tuple[int, ...]]:
     """Add up the rows of each image; one without labels must be its only one."""
     found: dict[str, tuple[int, ...] | None] = {}
+    kept: dict[tuple[int, ...], tuple[int, ...]] = {}  # a million images have few different sets of labels
     for where, row in rows:
         name = _clean(row[key]) if key < len(row) else ''
         if not name:
@@ -179,7 +183,10 @@ def _merge(
                 raise ValueError(f'{where}: {name!r} has another row that says something else or the same: keep one')
             labels = (*before, *labels)
         found[name] = labels
-    return {name: tuple(sorted(set(labels or ()))) for name, labels in found.items()}
+    for name, labels in found.items():
+        own = labels or ()
+        found[name] = kept[own] if own in kept else kept.setdefault(own, tuple(sorted(set(own))))
+    return {name: labels or () for name, labels in found.items()}
 
 
 def _header(path: Path, rows: Iterator[tuple[str, list[str]]]) -> tuple[list[str], int]:

@@ -1,5 +1,7 @@
 """Data with something wrong in it: each kind is refused with the file, and what is wrong with it."""
 
+import csv
+import io
 import re
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from PIL import Image
 from gain_plugin.images import read_image
 from gain_plugin.lists import read_list
 from gain_plugin.mask_files import MaskNumbers
+from gain_plugin.photos import without_extension
 from gain_plugin.tagged_photos import TaggedPhotos
 from gain_plugin.tags import read_tags
 
@@ -213,6 +216,62 @@ def test_a_name_that_is_almost_there(tmp_path, file, listed, meant):
 def test_classes(tmp_path, classes):
     with pytest.raises(ValueError, match='classes must be (a list of names|names without blanks)'):
         TaggedPhotos(tmp_path, 'list.txt', classes)
+
+
+IDS = (
+    st.text(st.sampled_from('aZ9 ._-/é日\'"#'), min_size=1, max_size=8)
+    .map(str.strip)
+    .filter(lambda name: name and not name.startswith('./') and without_extension(name) == name)
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    labels=st.dictionaries(IDS, st.sets(st.sampled_from(range(3))), min_size=1, max_size=5),
+    separator=st.sampled_from(',;\t|'),
+    mark=st.sampled_from(',;|'),
+    start=st.sampled_from(['', '\ufeff', '\n']),
+    end=st.sampled_from(['\n', '\r\n']),
+    form=st.sampled_from(['cell', 'rows', 'columns']),
+)
+def test_every_form_of_a_table_says_the_same(tmp_path_factory, labels, separator, mark, start, end, form):
+    rows = [['id', *CLASSES]] if form == 'columns' else [['id', 'labels']]
+    for name, own in labels.items():
+        named = [CLASSES[label] for label in sorted(own)]
+        if form == 'columns':
+            rows.append([name, *(str(int(label in own)) for label in range(3))])
+        elif form == 'cell' or not own:
+            rows.append([name, mark.join(named)])
+        else:
+            rows += [[name, one] for one in named]
+    text = io.StringIO()
+    csv.writer(text, delimiter=separator, lineterminator=end).writerows(rows)
+    path = tmp_path_factory.mktemp('table') / 'tags.csv'
+    path.write_bytes((start + text.getvalue()).encode())
+    assert read_tags(path, CLASSES).labels == {name: tuple(sorted(own)) for name, own in labels.items()}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    codes=st.lists(st.integers(0, 300), min_size=3, max_size=6, unique=True),
+    pixels=st.lists(st.integers(0, 300), min_size=1, max_size=20),
+)
+def test_numbers_of_masks_pixel_by_pixel(tmp_path_factory, codes, pixels):
+    names = dict(zip((*CLASSES, 'unknown', 'background', 'bird'), codes, strict=False))
+    path = tmp_path_factory.mktemp('mask') / 'a.png'
+    Image.fromarray(np.array([pixels], np.uint16)).save(path)
+    meant = {
+        code: CLASSES.index(name) + 1 if name in CLASSES else 255 * (name == 'unknown') for name, code in names.items()
+    }
+    meant.setdefault(0, 0)
+    if 'unknown' not in names:
+        meant.setdefault(255, 255)
+    numbers = MaskNumbers(CLASSES, names)
+    if set(pixels) <= set(meant):
+        assert numbers.read(path).tolist() == [[meant[pixel] for pixel in pixels]]
+    else:
+        with pytest.raises(ValueError, match='a.png: it has the values'):
+            numbers.read(path)
 
 
 @settings(max_examples=150, deadline=None)

@@ -53,6 +53,18 @@ def test_classes_of_the_config_are_the_categories_in_the_order_of_their_numbers(
     assert list(Config.fromfile('configs/coco17/plain.py').classes) == names and len(names) == 80
 
 
+def test_a_folder_beside_data_that_must_not_be_written_to(tmp_path):
+    pytest.importorskip('pycocotools')
+    voc, coco = make_voc(tmp_path / 'voc'), make_coco(tmp_path / 'coco', 2017)
+    before = {path for root in (voc, coco) for path in root.rglob('*')}
+    main(['voc', str(voc), '--out', str(tmp_path / 'out/a')])
+    main(['coco', str(coco / 'annotations/instances_val2017.json'), '--masks', '--out', str(tmp_path / 'out')])
+    assert {path for root in (voc, coco) for path in root.rglob('*')} == before
+    assert rows(tmp_path / 'out/a/image_level_labels.csv') == rows(voc / 'image_level_labels.csv')
+    assert rows(tmp_path / 'out/val2017.csv') == rows(coco / 'val2017.csv')
+    assert len(list((tmp_path / 'out/masks/val2017').glob('*.png'))) == 2
+
+
 def test_errors_say_what_to_do(tmp_path, monkeypatch):
     with pytest.raises(FileNotFoundError, match='Annotations has no XML file: give the folder VOC2012'):
         main(['voc', str(tmp_path)])

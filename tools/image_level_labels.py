@@ -1,12 +1,12 @@
 """Write what ``VOCTagsDataset`` reads, from the annotations that VOC and COCO come with.
 
     python tools/image_level_labels.py voc data/VOCdevkit/VOC2012
-    python tools/image_level_labels.py coco data/coco/annotations/instances_val2017.json --masks
+    python tools/image_level_labels.py coco data/coco/annotations/instances_val2017.json --masks --out labels
 
 An image's labels are the classes of its annotated objects, difficult and crowded ones too. VOC's go to
-``image_level_labels.csv`` in the folder given. COCO's go to ``val2017.csv`` in the folder that ``annotations`` is in,
-with the list of images ``val2017.txt`` and, if asked for, masks in ``masks/val2017``: 0 background, c + 1 for the c-th
-category by id, 255 crowd. Blanks in names of classes become underscores.
+``image_level_labels.csv``. COCO's go to ``val2017.csv``, with the list ``val2017.txt`` and, if asked for, masks
+in ``masks/val2017``: 0 background, c + 1 for the c-th category by id, 255 crowd. All are in the folder of the data set
+(of COCO that which ``annotations`` is in), or in ``--out``. Blanks in names of classes become underscores.
 """
 
 import argparse
@@ -62,8 +62,13 @@ def parse_args(arguments: Iterable[str] | None = None) -> argparse.Namespace:
     """Arguments of the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     sources = parser.add_subparsers(dest='source', required=True)
-    sources.add_parser('voc').add_argument('path', type=Path, metavar='ROOT', help='the folder VOC2012')
-    coco = sources.add_parser('coco')
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        '--out', type=Path, help='folder of what is written, where that of the data is to stay as it is'
+    )
+    voc = sources.add_parser('voc', parents=[common])
+    voc.add_argument('path', type=Path, metavar='ROOT', help='the folder VOC2012')
+    coco = sources.add_parser('coco', parents=[common])
     coco.add_argument('path', type=Path, metavar='INSTANCES_JSON', help='instances_*.json')
     coco.add_argument('--masks', action='store_true', help='write masks, too (pip install pycocotools)')
     return parser.parse_args(None if arguments is None else list(arguments))
@@ -72,11 +77,13 @@ def parse_args(arguments: Iterable[str] | None = None) -> argparse.Namespace:
 def main(arguments: Iterable[str] | None = None) -> None:
     """Write the files of the command line."""
     args = parse_args(arguments)
+    if args.out:
+        args.out.mkdir(parents=True, exist_ok=True)
     if args.source == 'voc':
-        return write_labels(voc_labels(args.path), args.path / 'image_level_labels.csv')
+        return write_labels(voc_labels(args.path), (args.out or args.path) / 'image_level_labels.csv')
     content = read_coco(args.path)
     labels = coco_labels(content)
-    root, name = args.path.absolute().parents[1], args.path.stem.removeprefix('instances_')
+    root, name = args.out or args.path.absolute().parents[1], args.path.stem.removeprefix('instances_')
     write_labels(labels, root / f'{name}.csv')
     (root / f'{name}.txt').write_text(''.join(f'{image}\n' for image in labels), 'utf-8')
     if args.masks:
