@@ -65,7 +65,7 @@ setup(
     package_data={'gain_plugin': ['py.typed', 'configs/*.py', 'report/page.*']},
     cmdclass={'build_py': BuildWithMim},
     python_requires='>=3.10',
-    install_requires=['torch>=2.3', 'numpy', 'click'],
+    install_requires=['torch>=2.1', 'numpy', 'click'],
     entry_points={'console_scripts': ['gain-plugin = gain_plugin.commands:main']},
     extras_require={
         'timm': TIMM,

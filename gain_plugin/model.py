@@ -259,6 +259,13 @@ class GAIN(CAM):
         """Restore the generator that draws classes."""
         self.generator.set_state(state.cpu())
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), 'generator': self.get_extra_state()}  # generators of torch before 2.2 cannot be pickled
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__({**state, 'generator': torch.Generator()})
+        self.set_extra_state(state['generator'])
+
     def _attend(self, images: Tensor, shown: Tensor, features: Tensor, scores: Tensor) -> Tensor:
         maps = self.maps(images, shown, features, scores, second_order=self.second_order)
         if self.second_order and maps.requires_grad and not self._differentiated_twice:

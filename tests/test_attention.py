@@ -115,7 +115,7 @@ def test_dead_maps_stay_zero_and_finite():
 def test_half_precision_does_not_underflow():
     features = torch.rand(1, 4, 64, 64, dtype=torch.half).requires_grad_()
     weight = torch.tensor([[1e-3, -2e-3, 3e-3, 1e-3]], dtype=torch.half)
-    maps = attention_maps(features, features.mean((-2, -1)) @ weight.T, torch.ones(1, 1))
+    maps = attention_maps(features, (features.mean((-2, -1)) * weight).sum(1, keepdim=True), torch.ones(1, 1))
     expected = normalize_maps(torch.einsum('kc,nchw->nhw', weight.float(), features.float()).relu())
     assert maps.dtype == torch.float32
     torch.testing.assert_close(maps, expected, rtol=0.01, atol=0.01)

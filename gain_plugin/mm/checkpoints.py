@@ -5,15 +5,16 @@ import pickle
 import re
 import zipfile
 from collections.abc import Sequence
+from logging import WARNING
 from pathlib import Path
 
 import torch
 from mmengine.dist import master_only
 from mmengine.fileio import LocalBackend
 from mmengine.hooks import CheckpointHook
+from mmengine.logging import print_log
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
-from mmengine.runner.checkpoint import get_torch_safe_globals
 
 from gain_plugin.files import write_atomically
 
@@ -115,7 +116,8 @@ def load_fitting(
 ) -> Sequence[str] | None:
     """Load a checkpoint of the same model, trained for the same ``classes`` if these are given.
 
-    Unless it is ``trusted``, it is refused if reading it would run code of its own.
+    Unless it is ``trusted``, it is refused if reading it would run code of its own. Where torch (before 2.5) or
+    mmengine (OpenMMLab's own) cannot tell, the log says so.
 
     Returns:
         Names of the classes that it was trained for; None if it does not say.
@@ -141,7 +143,13 @@ def refuse_code(checkpoint: str | Path) -> None:
     Unpickling in full, as mmengine does with what PyTorch refuses, runs whatever the file says.
     """
     try:
-        with torch.serialization.safe_globals(get_torch_safe_globals()):
+        from mmengine.runner.checkpoint import get_torch_safe_globals
+        from torch.serialization import safe_globals
+    except ImportError:  # mmengine 0.10.7, or torch before 2.5
+        print_log(f'reading {checkpoint} may run code that it holds: load only what you trust', 'current', WARNING)
+        return
+    try:
+        with safe_globals(get_torch_safe_globals()):
             torch.load(checkpoint, map_location='cpu', weights_only=True)
     except pickle.UnpicklingError as error:
         raise ValueError(

@@ -41,6 +41,7 @@ class Transformer(nn.Module):
         self.drop = nn.Dropout(0.0)
         self.blocks = nn.ModuleList(Block(**options) for _ in range(depth))
         self.norm = nn.LayerNorm(16)
+        nn.init.normal_(self.norm.weight)  # else the mean over its channels is zero
         self.head = nn.Linear(16, 3)
         self.read = read
 

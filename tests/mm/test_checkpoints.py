@@ -1,9 +1,10 @@
+import mmengine.runner.checkpoint
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from gain_plugin.mm.checkpoints import WholeCheckpointHook, newest_whole
+from gain_plugin.mm.checkpoints import WholeCheckpointHook, load_fitting, newest_whole
 
 
 @pytest.fixture
@@ -76,3 +77,11 @@ def test_what_a_kill_left_behind_goes_when_the_run_goes_on(cfg, tmp_path, monkey
     cfg.default_hooks.checkpoint.interval = 9
     Runner.from_cfg(cfg).train()
     assert {path.name for path in (tmp_path / 'work').glob('*.pth')} == {'iter_3.pth'}
+
+
+def test_where_code_cannot_be_told_it_is_said(cfg, tmp_path, monkeypatch, capsys):
+    torch.save({}, tmp_path / 'weights.pth')
+    monkeypatch.delattr(mmengine.runner.checkpoint, 'get_torch_safe_globals')
+    monkeypatch.setattr(Runner, 'load_checkpoint', lambda *args, **options: {})  # onedl's needs what is gone
+    load_fitting(Runner.from_cfg(cfg), tmp_path / 'weights.pth')
+    assert 'may run code that it holds: load only what you trust' in capsys.readouterr().out
