@@ -1,4 +1,4 @@
-"""Every page of docs/frameworks, from top to bottom, in an empty folder."""
+"""docs/pytorch.md and the pages of docs/frameworks, from top to bottom, in an empty folder."""
 
 import ast
 import re
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-PAGES = Path(__file__).parents[1] / 'docs/frameworks'
+DOCS = Path(__file__).parents[1] / 'docs'
 pytestmark = [
     pytest.mark.filterwarnings('ignore::FutureWarning'),
     pytest.mark.filterwarnings('ignore::DeprecationWarning'),
@@ -26,7 +26,7 @@ def run(tmp_path, monkeypatch):
         for package in packages:
             pytest.importorskip(package, reason=f'{page} needs {package}: pip install it to run the page')
         names = {}
-        for code in re.findall(r'```python\n(.*?)```', (PAGES / page).read_text(), re.DOTALL):
+        for code in re.findall(r'```python\n(.*?)```', (DOCS / page).read_text(), re.DOTALL):
             exec(compile(code, page, 'exec'), names)
         return names
 
@@ -35,25 +35,24 @@ def run(tmp_path, monkeypatch):
 
 def shown(page):
     """The value that a block of the page without a language shows."""
-    (text,) = re.findall(r'```\n(\{.*?\})\n```', (PAGES / page).read_text())
+    (text,) = re.findall(r'```\n(\{.*?\})\n```', (DOCS / page).read_text())
     return ast.literal_eval(text)
 
 
 def test_pytorch(run):
     names = run('pytorch.md', 'torchvision', 'accelerate')
-    assert set(names['losses']) == {'loss_am'}
-    assert names['trained'] is names['classifier']
+    assert set(names['losses']) == {'loss_am'} and names['trained'] is names['classifier']
     assert len(names['maps']) == names['labels'].sum()
 
 
 def test_torchvision(run):
-    names = run('torchvision.md', 'torchvision')
+    names = run('frameworks/torchvision.md', 'torchvision')
     assert names['losses']['loss_am'] > 0 and len(names['maps']) == 4
-    assert names['layers'] == shown('torchvision.md')
+    assert names['layers'] == shown('frameworks/torchvision.md')
 
 
 def test_lightning(run):
-    names = run('lightning.md', 'lightning', 'timm')
+    names = run('frameworks/lightning.md', 'lightning', 'timm')
     logged = names['module'].trainer.callback_metrics
     assert logged['loss_am'] > 0 and logged['val_loss_am'] > 0
     plain = names['plain']
@@ -62,21 +61,21 @@ def test_lightning(run):
 
 
 def test_transformers(run):
-    names = run('transformers.md', 'transformers', 'accelerate')
+    names = run('frameworks/transformers.md', 'transformers', 'accelerate')
     assert names['losses']['loss_am'] > 0
     assert names['maps'].shape[1:] == (8, 8)
-    assert names['shapes'] == shown('transformers.md')
+    assert names['shapes'] == shown('frameworks/transformers.md')
     assert names['trainer'].state.global_step == 2 and names['metrics']['eval_loss'] > 0
 
 
 def test_smp(run):
-    names = run('smp.md', 'segmentation_models_pytorch')
+    names = run('frameworks/smp.md', 'segmentation_models_pytorch')
     assert names['losses']['loss_am'] > 0
     assert names['maps'].shape[1:] == (2, 2)
     assert names['network'].decoder.blocks[0].conv1[0].weight.grad is not None
 
 
 def test_timm(run):
-    names = run('timm.md', 'timm', 'torchvision')
+    names = run('frameworks/timm.md', 'timm', 'torchvision')
     assert set(names['result']) == {'loss', 'output', 'loss_am'}
     assert names['losses']['loss_am'] > 0
