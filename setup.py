@@ -92,6 +92,7 @@ setup(
             'pytest',
             'playwright',
             'pytest-cov',
+            'pytest-xdist',
             'scikit-image',
             'build',
             'twine',

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,10 @@ commands/test_maps layers/test_attached layers/test_search mm/test_comparison mm
 mm/test_pseudo_labels mm/test_segmentors report/test_page test_configs test_docs test_layers test_notebook
 test_own_data_doc test_pipeline test_sweep test_tools
 """.split()  # files that train, or build many networks
+
+if 'PYTEST_XDIST_WORKER' in os.environ:  # a core each, for the processes that tests start, too
+    os.environ.setdefault('OMP_NUM_THREADS', '1')
+    torch.set_num_threads(1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
