@@ -30,6 +30,7 @@ from mmengine.registry import DATASETS, init_default_scope
 from mmengine.runner import Runner
 from torch import Tensor
 
+from gain_plugin.files import write_atomically
 from gain_plugin.mm import GAINHook, Localization, SeedIoU
 from gain_plugin.mm.console import QuietRunner
 from gain_plugin.mm.runs import train, write_json
@@ -65,7 +66,7 @@ def continue_from_start(path: Path, seed: int, folder: Path) -> None:
     start = start_checkpoint(path.parent, seed, folder.parent / f'start_{seed}')
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / 'last_checkpoint').exists():
-        (folder / 'last_checkpoint').write_text(str(start))
+        write_atomically(folder / 'last_checkpoint', lambda file: file.write(str(start).encode()))
 
 
 def measure(path: Path, seed: int, folder: Path) -> dict:

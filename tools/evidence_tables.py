@@ -13,6 +13,8 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 
+from gain_plugin.files import write_atomically
+
 RESULTS = Path('docs/results.json')
 REPORT = Path('docs/evidence.md')
 COLUMNS = {
@@ -81,7 +83,7 @@ def write_report(results: Path) -> None:
     for name, content in tables(results):
         if f'<!-- {name} -->' in text:
             text = put(text, name, content)
-    REPORT.write_text(text)
+    write_atomically(REPORT, lambda file: file.write(text.encode()))
 
 
 def put(text: str, name: str, content: str) -> str:
@@ -104,7 +106,7 @@ def draw_curves(results: Path) -> None:
     axis.set(xlabel='masks, of 3,129 photos', ylabel='seed mIoU, per cent', title=f'seeds: {seeds}')
     axis.legend()
     figure.tight_layout()
-    figure.savefig(REPORT.with_name('masks.png'), dpi=100)
+    write_atomically(REPORT.with_name('masks.png'), lambda file: figure.savefig(file, dpi=100))
 
 
 def main() -> None:

@@ -3,10 +3,12 @@
 import os
 import pickle
 import re
+import time
 import zipfile
 from collections.abc import Sequence
 from logging import WARNING
 from pathlib import Path
+from typing import IO
 
 import torch
 from mmengine.dist import master_only
@@ -18,6 +20,13 @@ from mmengine.runner import Runner
 
 from gain_plugin.files import write_atomically
 
+try:
+    import fcntl
+except ImportError:  # Windows, where nothing keeps two processes from training in one folder
+    fcntl = None  # type: ignore[assignment]
+
+_HELD: dict[Path, IO[bytes]] = {}  # folders that this process trains in, until it ends
+
 
 @HOOKS.register_module()
 class WholeCheckpointHook(CheckpointHook):
@@ -25,10 +34,11 @@ class WholeCheckpointHook(CheckpointHook):
 
     mmengine deletes before it writes. Here a checkpoint is written under another name, brought to the disk and renamed;
     then ``last_checkpoint`` is replaced in the same way, then what ``max_keep_ckpts`` has no room for is removed: there
-    must be room for one checkpoint more. Those of ``save_best`` are written as in mmengine.
+    must be room for one checkpoint more. Those of ``save_best`` are written as in mmengine. While a process trains, its
+    folder is locked for others.
 
     Raises:
-        ValueError: checkpoints go to another place than a local folder.
+        ValueError: checkpoints go to another place than a local folder, or another process trains there.
 
     """
 
@@ -39,6 +49,7 @@ class WholeCheckpointHook(CheckpointHook):
             raise ValueError(
                 f'WholeCheckpointHook writes to local folders, not {self.out_dir}: take CheckpointHook there'
             )
+        hold_folder(Path(self.out_dir))
         self._remove(runner.message_hub.runtime_info.get('outdated_ckpts', []))
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
@@ -81,6 +92,35 @@ class WholeCheckpointHook(CheckpointHook):
         os.replace(part, self.last_ckpt)
         content = str(self.last_ckpt).encode()
         write_atomically(Path(work_dir, 'last_checkpoint'), lambda file: file.write(content))
+
+
+@master_only
+def hold_folder(folder: Path, seconds: float = 20.0) -> None:
+    """Keep other processes from training in a folder until this one ends, however that comes.
+
+    Args:
+        folder: of checkpoints.
+        seconds: to wait for a process that has it: workers outlive one that was killed by a few.
+
+    Raises:
+        ValueError: another process has it.
+
+    """
+    if fcntl is None or folder.resolve() in _HELD:
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    lock, end = (folder / '.lock').open('wb'), time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                lock.close()
+                raise ValueError(f'another process trains in {folder}: wait for it, or take another folder') from None
+            time.sleep(0.1)
+        else:
+            _HELD[folder.resolve()] = lock
+            return
 
 
 def newest_whole(work_dir: str | Path) -> Path | None:

@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from gain_plugin.files import write_atomically
 from gain_plugin.mm.console import Bar
 from gain_plugin.mm.runs import train, write_json
 from gain_plugin.pictures import COLOUR_MAP
@@ -121,4 +122,4 @@ def draw(kept: dict[str, list[Picture]], path: Path) -> None:
         axis.set(xticks=[], yticks=[])
     for axis, title in zip(axes[0], titles, strict=True):
         axis.set_title(title, parse_math=False)
-    figure.savefig(path, dpi=100)
+    write_atomically(path, lambda file: figure.savefig(file, dpi=100, format=path.suffix[1:]))

@@ -119,7 +119,7 @@ class GAINHook(Hook):
             if self._saved_scorer is None:
                 raise ValueError(
                     "the checkpoint to resume has no scorer ('gain_scorer'): it is of a run without this hook, or "
-                    'the last of a run that ended, which leaves it out: begin anew with the iterations that you want'
+                    f'the last of a run that ended, which leaves it out: set warmup={runner.iter} for a new one'
                 )
             self.gain.scorer.load_state_dict(self._saved_scorer)
         self._recorder = self.gain.record()

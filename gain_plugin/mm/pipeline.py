@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmengine.registry import METRICS
 from mmseg.evaluation import IoUMetric
 
+from gain_plugin.files import write_atomically
 from gain_plugin.mm.console import QuietRunner
 from gain_plugin.mm.label_samples import is_tagged_photos, sources_of
 from gain_plugin.mm.pseudo_labels import make_pseudo_labels
@@ -131,7 +132,8 @@ class Pipeline:
         last = self.folder / 'classifier/last_checkpoint'
         if self.first is not None and not last.exists():
             last.parent.mkdir(parents=True, exist_ok=True)
-            last.write_text((self.first.folder / 'classifier/last_checkpoint').read_text())
+            start = (self.first.folder / 'classifier/last_checkpoint').read_bytes()
+            write_atomically(last, lambda file: file.write(start))
         train(copy.deepcopy(self.classifier), last.parent)
         return {}
 

@@ -1,10 +1,12 @@
+import fcntl
+
 import mmengine.runner.checkpoint
 import pytest
 import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from gain_plugin.mm.checkpoints import WholeCheckpointHook, load_fitting, newest_whole
+from gain_plugin.mm.checkpoints import WholeCheckpointHook, hold_folder, load_fitting, newest_whole
 
 
 @pytest.fixture
@@ -22,7 +24,7 @@ def test_an_old_checkpoint_goes_when_the_new_one_is_there(cfg, tmp_path):
     Runner.from_cfg(cfg).train()
     assert [path.name for path in (tmp_path / 'work').glob('*.pth*')] == ['iter_2.pth']
     assert (tmp_path / 'work/last_checkpoint').read_text() == str(tmp_path / 'work/iter_2.pth')
-    assert not list((tmp_path / 'work').glob('.*'))
+    assert not list((tmp_path / 'work').glob('.*.part'))
 
 
 def test_a_full_disk_leaves_the_old_checkpoint(cfg, tmp_path, monkeypatch):
@@ -85,3 +87,14 @@ def test_where_code_cannot_be_told_it_is_said(cfg, tmp_path, monkeypatch, capsys
     monkeypatch.setattr(Runner, 'load_checkpoint', lambda *args, **options: {})  # onedl's needs what is gone
     load_fitting(Runner.from_cfg(cfg), tmp_path / 'weights.pth')
     assert 'may run code that it holds: load only what you trust' in capsys.readouterr().out
+
+
+def test_a_folder_in_which_another_process_trains_is_refused(tmp_path):
+    with (tmp_path / '.lock').open('wb') as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(ValueError, match=f'another process trains in {tmp_path}: wait for it, or take another'):
+            hold_folder(tmp_path, seconds=0.2)
+    hold_folder(tmp_path, seconds=0.2)
+    hold_folder(tmp_path, seconds=0.2)
+    with (tmp_path / '.lock').open('wb') as other, pytest.raises(BlockingIOError):
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -310,7 +310,7 @@ def test_the_last_checkpoint_is_the_hosts_alone(network, tmp_path):
     assert 'gain_scorer' not in torch.load(tmp_path / 'iter_4.pth', weights_only=False)
     runner(network, tmp_path, hooks=[GAINHook(gain=LAYERS, warmup=0)], resume=True).train()  # it is done
     longer = runner(network, tmp_path, iterations=6, hooks=[GAINHook(gain=LAYERS, warmup=0)], resume=True)
-    with pytest.raises(ValueError, match='has no scorer .* begin anew with the iterations that you want'):
+    with pytest.raises(ValueError, match='has no scorer .* set warmup=4 for a new one'):
         longer.train()
 
 
