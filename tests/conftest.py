@@ -17,7 +17,7 @@ if 'PYTEST_XDIST_WORKER' in os.environ:  # a core each, for the processes that t
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of slow files, so that ``-m 'not slow'`` takes about a minute."""
+    """Mark the tests of slow files, which ``-m 'not slow and not gpu'`` leaves out."""
     here = Path(__file__).parent
     for item in items:
         if item.path.relative_to(here).with_suffix('').as_posix() in SLOW:
