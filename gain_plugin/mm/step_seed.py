@@ -100,6 +100,8 @@ def _not_repeated(loop: Any, loader: DataLoader) -> str | None:
     if isinstance(loop, EpochBasedTrainLoop):
         if loader.num_workers and loader.persistent_workers:
             return 'set persistent_workers=False in train_dataloader'
+    elif getattr(loop, 'fast_forward_on_resume', False):  # mmengine's name for not going forward
+        return 'remove fast_forward_on_resume from train_cfg'
     elif not hasattr(loader.sampler, 'skip'):
         return f"{type(loader.sampler).__name__} ends: take dict(type='InfiniteSampler', shuffle=True)"
     return None
