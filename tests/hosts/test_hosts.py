@@ -11,7 +11,7 @@ import networks as cnn
 import pytest
 import torch
 import torch.nn.functional as F
-import transformers as vit
+import vision_transformers as vit
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
