@@ -18,7 +18,8 @@ from gain_plugin.files import write_atomically
 RESULTS = Path('docs/results.json')
 REPORT = Path('docs/evidence.md')
 COLUMNS = {
-    'label_miou': 'labels, chosen threshold',
+    'miou': 'segmenter',
+    'label_miou': 'labels',
     'label_miou_otsu': 'Otsu',
     'label_miou_030': 'threshold 0.30',
     'label_miou_best': 'best threshold',
