@@ -121,9 +121,10 @@ def test_segmenter_trains_and_tests_on_a_slice(path, tmp_path, load, monkeypatch
 
 
 def test_the_small_segmenter_is_tested_in_the_middle_of_the_sizes_it_was_trained_at(load):
-    from mmengine.registry import DATASETS
+    from mmengine.registry import DATASETS, init_default_scope
 
     cfg = load(Path('configs/voc_animals_segmenters/deeplabv3plus_lite0.py'))
+    init_default_scope(cfg.default_scope)
     resize = next(step for step in cfg.train_dataloader.dataset.pipeline if step.type == 'RandomResize')
     sample = DATASETS.build(cfg.test_dataloader.dataset)[0]
     truth = sample['data_samples'].gt_sem_seg.data
