@@ -141,6 +141,16 @@ class CAM(nn.Module):
             weigh=self.weigh,
         )
 
+    def extra_repr(self) -> str:
+        """What was found, for the log and ``print``."""
+        if self.found is None or self.layout is None:
+            return f'target_layer={self.target_layer!r}, score_layer={self.score_layer!r}'
+        (height, width), (rows, columns) = self.layout.image_size, self.layout.grid
+        return (
+            f'target_layer={self.target_layer!r}, score_layer={self.score_layer!r}, grid {rows} x {columns} for images '
+            f'of {height} x {width}, {self.found.share:.0%} of the layers with weights below it'
+        )
+
     def _look(self, target_layer: str | None, score_layer: str | None) -> Layers | None:
         """What is found in the classifier; None where its layers are named and it takes no probing images."""
         try:

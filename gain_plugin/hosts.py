@@ -1,6 +1,8 @@
 """Classifiers that cannot be guided, told before training."""
 
+import logging
 import warnings
+from functools import cache
 
 import torch
 from torch import Tensor, nn
@@ -47,6 +49,16 @@ def refuse_chunks(classifier: nn.Module, scorer: Scorer) -> None:
             f'chunk_size changes what the batch norm {norms[0]!r} makes of the erased images under '
             f"scorer={type(scorer).__name__.lower()!r}: take scorer='frozen' or 'ema', or leave chunk_size out"
         )
+
+
+@cache
+def tell_of_scorers() -> None:
+    """Say in the log, once a process, which scorer is taken where none is named."""
+    logging.getLogger('gain_plugin').warning(
+        "GAIN: scorer= is not named, so the classifier itself scores the erased images ('detached'). That needs no "
+        "trained start, and gains a fifth of what scorer='frozen' does: train plain first, then build "
+        "GAIN(classifier, scorer='frozen', one_class=True); 'ema' is about as good (docs/evidence.md)"
+    )
 
 
 def warn_of_cut(layer: str) -> None:

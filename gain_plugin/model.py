@@ -1,5 +1,6 @@
 """GAIN for plain PyTorch: the whole training step around a classifier (Li et al., CVPR 2018, arXiv:1802.10171)."""
 
+import logging
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
@@ -11,7 +12,14 @@ from torch.utils._pytree import tree_map_only
 from gain_plugin.attention import blur, check_images, check_labels, check_soft_mask, erase, normalize_maps, soft_mask
 from gain_plugin.cam import CAM
 from gain_plugin.health import map_health
-from gain_plugin.hosts import refuse_checkpointing, refuse_chunks, refuse_compiled, refuse_first_order, warn_of_cut
+from gain_plugin.hosts import (
+    refuse_checkpointing,
+    refuse_chunks,
+    refuse_compiled,
+    refuse_first_order,
+    tell_of_scorers,
+    warn_of_cut,
+)
 from gain_plugin.losses import terms_of
 from gain_plugin.masks import check_masks
 from gain_plugin.passes import of_images, one_at_a_time
@@ -21,6 +29,8 @@ from gain_plugin.settings import check_choice, check_count, check_flag
 from gain_plugin.step import Step, draw
 from gain_plugin.watch import Watch
 
+_log = logging.getLogger('gain_plugin')
+
 FILLS: dict[str, Callable[[Tensor], Tensor] | None] = {'zero': None, 'blur': blur}
 
 
@@ -29,7 +39,7 @@ class GAIN(CAM):
 
     Example::
 
-        model = GAIN(timm.create_model('resnet18', num_classes=20))
+        model = GAIN(classifier, scorer='frozen', one_class=True)  # a trained one
         scores, losses = model(images, labels)
         loss = F.multilabel_soft_margin_loss(scores, labels) + sum(losses.values())
 
@@ -52,10 +62,11 @@ class GAIN(CAM):
         reshape: as in ``CAM``.
         scores: as in ``CAM``.
         weigh: as in ``CAM``.
-        scorer: who scores the erased images. ``'shared'``: the classifier, as in the paper. ``'detached'``: the
-            classifier, with no gradient to its weights, which closes the way out of scoring hidden objects low.
-            ``'frozen'``: a copy as the classifier is now; train it first. ``'ema'``: a moving average of it. Or a
-            ``Scorer``, or what makes one of the classifier, as ``partial(EMA, decay=0.99)``.
+        scorer: who scores the erased images. ``'frozen'``: a copy as the classifier is now, the strongest; train it
+            first. ``'ema'``: a moving average of it. ``'detached'``: the classifier, with no gradient to its weights,
+            which closes the way out of scoring hidden objects low; it needs no trained start and gains less.
+            ``'shared'``: the classifier, as in the paper. Or a ``Scorer``, or what makes one of the classifier, as
+            ``partial(EMA, decay=0.99)``. None is ``'detached'``, and the log says once that there are stronger ones.
         sigma: the map's value that is half erased (Eq. 4), in 0..1.
         omega: slope of the soft mask (Eq. 4), above 0. With None the map itself is the mask, as in OC-CSE (ICCV 2021).
         fill: what erased pixels become: ``'zero'``, the mean colour of normalised images, a strong ``'blur'``, or a
@@ -81,7 +92,7 @@ class GAIN(CAM):
         reshape: Callable[[Tensor], Tensor] | None = None,
         scores: Callable[[Any], Tensor] | None = None,
         weigh: Callable[[Tensor, Tensor], Tensor] | None = None,
-        scorer: str | Scorer | Callable[[nn.Module], Scorer] = 'detached',
+        scorer: str | Scorer | Callable[[nn.Module], Scorer] | None = None,
         sigma: float = 0.5,
         omega: float | None = 10.0,
         fill: str | Callable[[Tensor], Tensor] = 'blur',
@@ -90,6 +101,9 @@ class GAIN(CAM):
         chunk_size: int | None = None,
         score_kwargs: dict[str, Any] | None = None,
     ) -> None:
+        if scorer is None:
+            tell_of_scorers()
+            scorer = 'detached'
         check_choice('scorer', scorer, SCORERS, function=True)
         check_choice('fill', fill, FILLS, function=True)
         check_soft_mask(sigma, omega)
@@ -125,6 +139,7 @@ class GAIN(CAM):
         self._differentiated_twice = False  # tried in the first step
         self.generator = torch.Generator().manual_seed(torch.initial_seed())
         self.health: dict[str, Tensor] = {}
+        _log.info('GAIN: %s', self.extra_repr())
         self._watch = Watch(self.target_layer, copied=isinstance(self.scorer, Frozen))
 
     def forward(

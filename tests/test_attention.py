@@ -158,3 +158,9 @@ def test_errors_say_what_to_do(tiny, images, labels):
         attention_maps(torch.randn_like(features).requires_grad_(), scores, labels)
     with pytest.raises(ValueError, match=r'must be \(P, C, H, W\)'):
         erase(images, torch.rand(3, 2, 2))
+
+
+def test_erased_images_keep_their_type():
+    images, mask = torch.randn(1, 3, 8, 8).half(), torch.rand(1, 2, 2)
+    assert erase(images, mask).dtype == torch.float16
+    assert erase(images, mask, blur(images.float())).dtype == torch.float16

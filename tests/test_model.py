@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from test_attention import loop_maps
 from torch import nn
 
-from gain_plugin import EMA, GAIN, GAINLoss, Scorer, blur, erase, normalize_maps, soft_mask
+from gain_plugin import EMA, GAIN, Detached, GAINLoss, Scorer, blur, erase, normalize_maps, soft_mask
+from gain_plugin.hosts import tell_of_scorers
 from gain_plugin.synthetic import small_classifier
 
 LAYERS = {'target_layer': 'features', 'score_layer': ''}
@@ -466,3 +467,18 @@ def test_what_cannot_be_added_up_or_scored_is_refused(tiny, images, labels):
         model(images, labels)
     with pytest.raises(ValueError, match='scorer made a Identity: let it be a subclass of gain_plugin.Scorer'):
         GAIN(tiny(), target_layer='features', scorer=nn.Identity)
+
+
+def test_the_log_says_once_which_scorer_is_taken_and_what_is_found(tiny, caplog):
+    tell_of_scorers.cache_clear()
+    with caplog.at_level('INFO', 'gain_plugin'):
+        GAIN(tiny(), scorer='frozen', **LAYERS)
+        assert caplog.messages == [
+            "GAIN: target_layer='features', score_layer='', grid 110 x 110 for images of 224 x 224, 50% of the layers "
+            'with weights below it'
+        ]
+        gains = [GAIN(tiny(), **LAYERS) for _ in range(2)]
+    told = [message for message in caplog.messages if 'scorer= is not named' in message]
+    assert len(told) == 1 and "GAIN(classifier, scorer='frozen', one_class=True)" in told[0]
+    assert all(isinstance(gain.scorer, Detached) for gain in gains)
+    assert 'grid 110 x 110 for images of 224 x 224' in repr(gains[0])

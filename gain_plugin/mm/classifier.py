@@ -1,5 +1,6 @@
 """A multi-label classifier for mmengine's Runner around any PyTorch or timm model."""
 
+import inspect
 from typing import Any
 
 import torch
@@ -42,13 +43,17 @@ class MultiLabelClassifier(BaseModel):
         self.criterion: nn.Module = MODELS.build(criterion or {'type': 'torch.nn.MultiLabelSoftMarginLoss'})
         self.mix = MODELS.build(mix) if mix else None
         self._num_classes: int = network.get('num_classes', 0)
+        kind = network['type']
+        kind = MODELS.get(kind) if isinstance(kind, str) else kind
+        self._begins_anew = inspect.isclass(kind) and issubclass(kind, BaseModule)
 
     def init_weights(self) -> None:
-        """Called by mmengine when training begins: leaves a network that is not mmengine's own as it was built.
+        """Called by mmengine when training begins: draws the weights, or loads ``init_cfg``, of mmengine's own classes.
 
-        Many networks of timm and transformers have an ``init_weights`` too, which draws pretrained weights anew.
+        Other networks are left as they were built: many of timm and transformers have an ``init_weights`` too, which
+        draws pretrained weights anew, and what a function returns, as ``mmpretrain.get_model``, may be trained.
         """
-        if isinstance(self.network, BaseModule):
+        if self._begins_anew and isinstance(self.network, BaseModule):
             self.network.init_weights()
 
     def forward(
