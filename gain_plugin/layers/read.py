@@ -67,12 +67,14 @@ class Reader:
         return layout
 
     def lit(self, output: Output, gradient: Tensor, *, few: bool = False) -> bool:
-        """Whether most cells have a gradient, or a ``few``, where a maximum over the grid is taken."""
+        """Whether most cells have a gradient; or a ``few``, where a maximum over the grid is all that is scored."""
         layout = self.layout(output)
         if layout is None:
             return False
-        share = (layout.to_grid(gradient, self.size) != 0).any(1).float().mean()
-        return bool(share > (0 if few else 0.5))
+        lit = layout.to_grid(gradient, self.size) != 0
+        if few and lit.sum() == gradient.count_nonzero():  # a class token that is scored, too, has more
+            return bool(lit.any())
+        return bool(lit.any(1).float().mean() > 0.5)
 
     def _find(self, output: Output) -> Layout | None:
         undecided = None

@@ -309,6 +309,13 @@ def test_a_look_leaves_no_trace():
     assert not find_layers(network()).writes_input
 
 
+def test_a_class_token_beside_a_maximum_is_looked_at_in_front_of_its_attention():
+    model = Transformer(lambda model, x: model.head(x[:, 0]) + model.head(x[:, 1:]).amax(1))
+    assert find_layers(model).target == 'blocks.2.norm1'
+    model.read = lambda model, x: model.head(x[:, 1:]).amax(1)
+    assert find_layers(model).target == 'norm'
+
+
 class Headed(nn.Module):
     def __init__(self) -> None:
         super().__init__()
