@@ -30,6 +30,8 @@ class MultiLabelClassifier(BaseModel):
 
     """
 
+    _begins_anew = False  # unless the network is a class of mmengine's own, whose weights are to be drawn
+
     def __init__(
         self,
         network: dict[str, Any],
