@@ -55,9 +55,9 @@ def refuse_chunks(classifier: nn.Module, scorer: Scorer) -> None:
 def tell_of_scorers() -> None:
     """Say in the log, once a process, which scorer is taken where none is named."""
     logging.getLogger('gain_plugin').warning(
-        "GAIN: scorer= is not named, so the classifier itself scores the erased images ('detached'). That needs no "
-        "trained start, and gains a fifth of what scorer='frozen' does: train plain first, then build "
-        "GAIN(classifier, scorer='frozen', one_class=True); 'ema' is about as good (docs/evidence.md)"
+        "GAIN: scorer= is not named, so the classifier itself scores the erased images ('detached'). On photos "
+        "scorer='frozen' gained more: train plain first, then build GAIN(classifier, scorer='frozen', one_class=True); "
+        "'ema' was about as good (docs/evidence.md)"
     )
 
 

@@ -62,11 +62,11 @@ class GAIN(CAM):
         reshape: as in ``CAM``.
         scores: as in ``CAM``.
         weigh: as in ``CAM``.
-        scorer: who scores the erased images. ``'frozen'``: a copy as the classifier is now, the strongest; train it
-            first. ``'ema'``: a moving average of it. ``'detached'``: the classifier, with no gradient to its weights,
-            which closes the way out of scoring hidden objects low; it needs no trained start and gains less.
-            ``'shared'``: the classifier, as in the paper. Or a ``Scorer``, or what makes one of the classifier, as
-            ``partial(EMA, decay=0.99)``. None is ``'detached'``, and the log says once that there are stronger ones.
+        scorer: who scores the erased images. ``'frozen'``: a copy as the classifier is now, the strongest on photos;
+            train it first. ``'ema'``: a moving average of it. ``'detached'``: the classifier, with no gradient to its
+            weights, which closes the way out of scoring hidden objects low. ``'shared'``: the classifier, as in the
+            paper. Or a ``Scorer``, or what makes one of the classifier, as ``partial(EMA, decay=0.99)``. None is
+            ``'detached'``, and the log says once that there are stronger ones.
         sigma: the map's value that is half erased (Eq. 4), in 0..1.
         omega: slope of the soft mask (Eq. 4), above 0. With None the map itself is the mask, as in OC-CSE (ICCV 2021).
         fill: what erased pixels become: ``'zero'``, the mean colour of normalised images, a strong ``'blur'``, or a

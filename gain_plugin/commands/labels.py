@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from gain_plugin.pseudo_labels.report import LabelReport
 
 EXAMPLES = (
-    'labels own/config.py work_dirs/own/epoch_20.pth --out labels',
-    'labels own/config.py work_dirs/own/epoch_20.pth --out labels --refine pamr',
+    'labels own/config.py $(cat work_dirs/own/last_checkpoint) --out labels',
+    'labels own/config.py $(cat work_dirs/own/last_checkpoint) --out labels --refine pamr',
 )
 
 

@@ -10,7 +10,7 @@ from gain_plugin.commands.verb import Verb
 EXAMPLES = (
     'maps cat.jpg --out maps',
     'maps photos/ --out maps --classes tabby --save npy',
-    'maps photos/ --out maps --config own/config.py --checkpoint work_dirs/own/epoch_20.pth',
+    'maps photos/ --out maps --config own/config.py --checkpoint $(cat work_dirs/own/last_checkpoint)',
 )
 
 

@@ -188,10 +188,8 @@ class GAINHook(Hook):
         self._recorder.__exit__(None, None, None)  # Ctrl-C in the pass before has called no hook
         self._guiding = 0.0
         if self._guides(host, args, kwargs):
-            self._guiding, self._strength = (
-                self._strength,
-                0.0,
-            )  # once an iteration: an error leaves nothing that guides
+            # once an iteration: an error leaves nothing that guides
+            self._guiding, self._strength = self._strength, 0.0
             self._recorder.__enter__()
 
     def _end(self, host: nn.Module, args: tuple, kwargs: dict[str, Any], output: Any) -> dict[str, Tensor] | None:

@@ -18,7 +18,7 @@ from torch import Tensor
 from gain_plugin.mm.attention_hook import AttentionHook
 from gain_plugin.mm.checkpoints import load_fitting
 from gain_plugin.mm.console import QuietRunner
-from gain_plugin.mm.label_samples import MapSample, calibration_photos, is_untagged, photo_names, read_maps
+from gain_plugin.mm.label_samples import MapSample, calibration_photos, is_untagged, photo_names, read_maps, sources_of
 from gain_plugin.mm.runs import keep_same
 from gain_plugin.pseudo_labels.files import check_folder, is_labelled, label_path, saliency_path
 from gain_plugin.pseudo_labels.report import LabelReport, measure
@@ -147,15 +147,12 @@ def _settings(cfg: Config, checkpoint: str | Path, rule: LabelRule, hook: Attent
         'checkpoint': hashlib.sha256(Path(checkpoint).read_bytes()).hexdigest(),
         'attention': hook.settings,
         'model': cfg.model,
-        'dataset': _without_lists(cfg.test_dataloader.dataset),
+        'dataset': [_without_list(source) for source in sources_of(cfg.test_dataloader.dataset)],
     }
 
 
-def _without_lists(settings: Any) -> Any:
-    if isinstance(settings, dict):
-        kept = {name: value for name, value in settings.items() if name not in ('ann_file', 'indices', 'masks')}
-        return {name: _without_lists(value) for name, value in kept.items()}
-    return [_without_lists(value) for value in settings] if isinstance(settings, list | tuple) else settings
+def _without_list(source: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in source.items() if name not in ('ann_file', 'indices', 'masks')}
 
 
 def _keep_settings(out: Path, names: Iterable[str], settings: dict[str, Any]) -> None:
