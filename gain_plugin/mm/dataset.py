@@ -133,11 +133,9 @@ class VOCTagsDataset(BaseDataset):
             if before is not name:
                 raise ValueError(f'{self.ann_file} lists {entry.image} twice, as {before!r} and {name!r}: remove one')
         shown = {label for entry in entries for label in entry.labels}
-        if photos.tags is not None and not shown and not self.test_mode:
-            raise ValueError(f'no photo of {self.ann_file} has a label in {photos.tags.path}: nothing can be learnt')
         unseen = [name for label, name in enumerate(photos.classes) if label not in shown]
-        if shown and unseen and not self.test_mode:
-            print_log(f'no photo of {self.ann_file} shows {unseen}: these will not be learnt', 'current', WARNING)
+        if unseen and not self.test_mode:
+            print_log(f'no photo of {self.ann_file} shows {unseen}: these are not learnt from it', 'current', WARNING)
 
     def _check_found(self, photos: TaggedPhotos, entries: Sequence[Entry]) -> None:
         if photos.tags is None and not any(entry.labels for entry in entries):
