@@ -169,7 +169,7 @@ def test_every_source_is_converted_for_a_config_that_opens(block):
 def test_training_looking_and_labels_in_the_order_of_the_page():
     make_table()
     run(CONVERTED[2])
-    check, train, test, report, labels = AFTERWARDS
+    check, train, test, report, labels, maps = AFTERWARDS
     run(check)
     run(train, '--cfg-options', *SMALL, 'train_cfg.max_epochs=2')
     (log,) = Path('work_dirs/own').glob('*/vis_data/scalars.json')
@@ -186,6 +186,9 @@ def test_training_looking_and_labels_in_the_order_of_the_page():
     run(labels, '--workers', '0', '--cfg-options', *SMALL)
     listed = {line.split(',')[0] for line in Path('own/train.csv').read_text().splitlines()[1:] if line.split(',')[1]}
     assert {Path(name).stem for name in listed} <= {path.stem for path in Path('own/labels').rglob('*.png')}
+    run(maps, '--cfg-options', *SMALL)
+    listed = [Path(name).with_suffix('.npy') for name in Path('own/val.txt').read_text().splitlines()]
+    assert {path.relative_to('own/maps') for path in Path('own/maps').rglob('*.npy')} == set(listed)
 
 
 def test_the_loop_of_steps():

@@ -9,6 +9,7 @@ from gain_plugin.mm.dataset import VOCTagsDataset
 from gain_plugin.mm.hook import GAINHook
 from gain_plugin.mm.large_fov import VGG16LargeFOV
 from gain_plugin.mm.localization import Localization
+from gain_plugin.mm.map_files import MapFiles
 from gain_plugin.mm.map_pictures import MapPictures
 from gain_plugin.mm.metrics import MultiLabelAP, SeedIoU
 from gain_plugin.mm.pseudo_labels import make_pseudo_labels
@@ -30,6 +31,7 @@ __all__ = [
     'LabelReport',
     'LabelRule',
     'Localization',
+    'MapFiles',
     'MapPictures',
     'MaskedSampler',
     'MultiLabelAP',

@@ -14,6 +14,7 @@ from torch.utils.hooks import RemovableHandle
 
 from gain_plugin.affinity import Affinity
 from gain_plugin.cam import CAM
+from gain_plugin.mm.colour_order import check_colour_order
 from gain_plugin.mm.hook import GAINHook
 from gain_plugin.mm.hosts import host_of, reading_options, with_functions
 from gain_plugin.mm.samples import bound_arguments, multi_hot
@@ -70,7 +71,9 @@ class AttentionHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Find out now what would else be wrong at the first evaluation."""
-        self.attach(host_of(runner))
+        host = host_of(runner)
+        check_colour_order(host, runner.train_loop.dataloader.dataset)
+        self.attach(host)
 
     def before_val(self, runner: Runner) -> None:
         """Begin to listen."""

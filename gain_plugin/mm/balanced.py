@@ -10,8 +10,9 @@ from mmengine.registry import DATASETS
 class BalancedConcat(ConcatDataset):
     """A large data set, and a small one repeated until a shuffled draw comes from it about half of the time.
 
-    For few images with masks beside many with image-level labels alone. Whole repeats keep every image of the small
-    one equally likely, so the part is met only roughly; it has at least one.
+    For few images with masks beside many with image-level labels alone, where the two have lists or pipelines of their
+    own; ``MaskedSampler`` does the same within one data set. Whole repeats keep every image of the small one equally
+    likely, so the part is met only roughly; it has at least one.
 
     Args:
         datasets: configs or data sets, the large one and the small one.

@@ -1,10 +1,12 @@
+from types import SimpleNamespace
+
 import pytest
 from mmengine.dataset import ConcatDataset
 from mmengine.model import ImgDataPreprocessor
 from PIL import Image
 from torch import nn
 
-from gain_plugin.mm import VOCTagsDataset
+from gain_plugin.mm import AttentionHook, VOCTagsDataset
 from gain_plugin.mm.colour_order import check_colour_order
 
 
@@ -25,3 +27,11 @@ def test_red_is_not_swapped_with_blue(tmp_path, wrap):
     check_colour_order(host, wrap(photos(tmp_path, [{'type': 'LoadImageFromFile'}])))
     host.data_preprocessor = ImgDataPreprocessor()
     check_colour_order(host, wrap(photos(tmp_path)))
+
+
+def test_training_without_guidance_is_told_too(tmp_path):
+    host = nn.Module()
+    host.data_preprocessor = ImgDataPreprocessor(bgr_to_rgb=True)
+    loop = SimpleNamespace(dataloader=SimpleNamespace(dataset=photos(tmp_path)))
+    with pytest.raises(ValueError, match='swaps red and blue'):
+        AttentionHook(1).before_train(SimpleNamespace(model=host, train_loop=loop))
