@@ -4,18 +4,15 @@ import os
 
 import click
 
+from gain_plugin.commands.launch import launch_options
 from gain_plugin.commands.verb import Verb
 
 
 @click.command(cls=Verb, examples=['test configs/synthetic/gain.py work_dirs/gain/iter_600.pth'])
 @click.argument('config')
 @click.argument('checkpoint')
-@click.option('--trust-checkpoint', is_flag=True, help='read it even if that RUNS CODE that the file brings along')
 @click.option('--work-dir', help='where the log goes; ./work_dirs/<config> if not given')
-@click.option('--cfg-options', multiple=True, metavar='KEY=VALUE...', help='settings to override')
-@click.option('--launcher', type=click.Choice(['none', 'pytorch', 'slurm', 'mpi']), default='none', help='of jobs')
-@click.option('--local_rank', '--local-rank', type=int, default=0, help='set by the launcher')
-@click.option('-q', '--quiet', is_flag=True, help='print nothing but warnings')
+@launch_options
 def test(
     config: str,
     checkpoint: str,

@@ -4,6 +4,7 @@ import os
 
 import click
 
+from gain_plugin.commands.launch import launch_options
 from gain_plugin.commands.verb import Verb
 
 
@@ -11,12 +12,8 @@ from gain_plugin.commands.verb import Verb
 @click.argument('config')
 @click.option('--work-dir', help='where logs and checkpoints go; ./work_dirs/<config> if not given')
 @click.option('--resume', is_flag=True, help='go on from the latest checkpoint in the work dir')
-@click.option('--trust-checkpoint', is_flag=True, help='read it even if that RUNS CODE that the file brings along')
 @click.option('--amp', is_flag=True, help='train with automatic mixed precision')
-@click.option('--cfg-options', multiple=True, metavar='KEY=VALUE...', help='settings to override')
-@click.option('--launcher', type=click.Choice(['none', 'pytorch', 'slurm', 'mpi']), default='none', help='of jobs')
-@click.option('--local_rank', '--local-rank', type=int, default=0, help='set by the launcher')
-@click.option('-q', '--quiet', is_flag=True, help='print nothing but warnings')
+@launch_options
 def train(
     config: str,
     work_dir: str | None,

@@ -69,6 +69,15 @@ class AttentionHook(Hook):
         self.options = with_functions({name: value for name, value in named.items() if value is not None})
         self.settings = {'scales': self.scales, 'flip': flip, 'affinity': affinity, **named}
 
+    def before_run(self, runner: Runner) -> None:
+        """Tell once if other maps are read than are guided."""
+        guided = next((hook.options for hook in runner.hooks if isinstance(hook, GAINHook)), self.options)
+        differ = [name for name in ('weigh', 'reshape') if guided.get(name) != self.options.get(name)]
+        if differ:
+            runner.logger.warning(
+                f'AttentionHook reads other maps than GAINHook guides: give both the same {" and ".join(differ)}='
+            )
+
     def before_train(self, runner: Runner) -> None:
         """Find out now what would else be wrong at the first evaluation."""
         host = host_of(runner)
@@ -80,7 +89,6 @@ class AttentionHook(Hook):
         host = host_of(runner)
         if self._handle is not None:  # of an evaluation that an error ended
             self._handle.remove()
-        self._tell_of_other_maps(runner)
         self._cam = self.attach(host)
         self._handle = host.register_forward_hook(self._attend, with_kwargs=True)
 
@@ -121,14 +129,6 @@ class AttentionHook(Hook):
             _at_original_size(own, sample)
             for own, sample in zip(maps.split(labels.sum(1).tolist()), samples, strict=True)
         ]
-
-    def _tell_of_other_maps(self, runner: Runner) -> None:
-        guided = next((hook.options for hook in runner.hooks if isinstance(hook, GAINHook)), self.options)
-        differ = [name for name in ('weigh', 'reshape') if guided.get(name) != self.options.get(name)]
-        if differ:
-            runner.logger.warning(
-                f'AttentionHook reads other maps than GAINHook guides: give both the same {" and ".join(differ)}='
-            )
 
     def _attend(self, host: nn.Module, args: tuple, kwargs: dict[str, Any], output: Any) -> None:
         call = bound_arguments(host, args, kwargs)

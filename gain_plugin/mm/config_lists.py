@@ -4,6 +4,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from gain_plugin.mm.kinds import is_tagged_photos
 from gain_plugin.mm.label_samples import sources_of
 from gain_plugin.tagged_photos import TaggedPhotos
 
@@ -18,7 +19,7 @@ def lists_of_config(path: str) -> dict[str, list[TaggedPhotos]]:
     for group, name in (('training', 'train'), ('evaluation', 'val'), ('evaluation', 'test')):
         loader = cfg.get(f'{name}_dataloader')
         for data in sources_of(loader.dataset) if loader else []:
-            if data.type not in ('VOCTagsDataset', 'gain_plugin.mm.VOCTagsDataset'):
+            if not is_tagged_photos(data):
                 raise ValueError(
                     f'{path}: {name}_dataloader has a {data.type}, of which nothing is known: check its files'
                 )

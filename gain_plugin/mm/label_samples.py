@@ -17,6 +17,7 @@ from gain_plugin.masks import UNKNOWN
 from gain_plugin.mm.attention_hook import AttentionHook
 from gain_plugin.mm.dataset import VOCTagsDataset
 from gain_plugin.mm.hosts import host_of
+from gain_plugin.mm.kinds import is_tagged_photos
 from gain_plugin.mm.samples import multi_hot
 from gain_plugin.pseudo_labels.worker import Outcome
 
@@ -93,12 +94,6 @@ def sources_of(settings: Any) -> list[Any]:
         return [settings]
     sources = [source for part in inner for source in sources_of(part)]
     return [source for index, source in enumerate(sources) if source not in sources[:index]]
-
-
-def is_tagged_photos(settings: Any) -> bool:
-    """Whether a config is one of ``VOCTagsDataset``, by whatever name."""
-    kind = settings['type']
-    return (DATASETS.get(kind) if isinstance(kind, str) else kind) is VOCTagsDataset
 
 
 def calibration_photos(runner: Runner, listed: str | Path) -> Any:

@@ -12,7 +12,8 @@ from mmseg.evaluation import IoUMetric
 
 from gain_plugin.files import write_atomically
 from gain_plugin.mm.console import QuietRunner
-from gain_plugin.mm.label_samples import is_tagged_photos, sources_of
+from gain_plugin.mm.kinds import is_tagged_photos
+from gain_plugin.mm.label_samples import sources_of
 from gain_plugin.mm.pseudo_labels import make_pseudo_labels
 from gain_plugin.mm.rounds import further_steps, second_round
 from gain_plugin.mm.runs import keep_same, train, training_settings, write_json

@@ -6,8 +6,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from gain_plugin.mm.dataset import VOCTagsDataset
-from gain_plugin.mm.hook import GAINHook
+from gain_plugin.mm.kinds import is_guidance, is_tagged_photos
 from gain_plugin.mm.label_samples import sources_of
 from gain_plugin.tagged_photos import VOC_CLASSES
 
@@ -54,7 +53,11 @@ def second_round(config: Config, labels: Path) -> Config:
 
     """
     cfg = further_steps(config)
-    tagged = [source for source in sources_of(cfg.train_dataloader.dataset) if _is_tagged(source)]
+    tagged = [
+        source
+        for source in sources_of(cfg.train_dataloader.dataset)
+        if is_tagged_photos(source) and source.get('masks') == 'none'
+    ]
     if not tagged:
         raise ValueError("no VOCTagsDataset with masks='none' among the training data: there is nothing to label")
     for source in tagged:
@@ -72,13 +75,12 @@ def second_round(config: Config, labels: Path) -> Config:
 
 def _guidance(cfg: Config) -> Any:
     hooks = [*cfg.get('default_hooks', {}).values(), *(cfg.get('custom_hooks') or [])]
-    names = ('GAINHook', 'gain_plugin.mm.GAINHook', GAINHook)
-    return next((hook for hook in hooks if hook and hook.get('type') in names), None)
+    return next((hook for hook in hooks if hook and is_guidance(hook)), None)
 
 
 def _masks_alone(cfg: Config, warmup: int) -> dict[str, Any]:
     attention = cfg.default_hooks.get('attention') or {}
-    reading = ('target_layer', 'score_layer', 'reshape', 'scores')
+    reading = ('target_layer', 'score_layer', 'reshape', 'scores', 'weigh')
     return {
         'type': 'GAINHook',
         'loss': {'alpha': 0.0, 'ext_weight': EXT_WEIGHT},
@@ -86,10 +88,6 @@ def _masks_alone(cfg: Config, warmup: int) -> dict[str, Any]:
         'warmup': warmup,
         'ramp': 0,
     }
-
-
-def _is_tagged(source: Any) -> bool:
-    return source.type in ('VOCTagsDataset', VOCTagsDataset) and source.get('masks') == 'none'
 
 
 def _numbered(source: Any) -> tuple[str, ...]:
