@@ -38,7 +38,6 @@ CLASSES = torch.arange(4 * 16 * 18).view(4, 16, 18) % 4
         ({'fill': 'grey'}, "fill must be one of .* or a function, got 'grey'"),
         ({'fill': 3}, 'fill must be one of .* or a function, got 3'),
         ({'scorer': 'own'}, "scorer must be one of .* got 'own'"),
-        ({'scorer': None}, 'scorer must be one of .* got None'),
         ({'scorer': 3}, 'scorer must be one of .* got 3'),
         ({'one_class': 'no'}, "one_class must be True or False, got 'no'"),
         ({'second_order': 0}, 'second_order must be True or False, got 0'),
