@@ -34,9 +34,9 @@ class GAINHook(Hook):
     ``gain/coverage`` (docs/health.md).
 
     The host's own pass is recorded by PyTorch forward hooks, there from ``before_train`` to ``after_train``. The host's
-    config, state-dict keys and behaviour in other modes stay as they are. What a scorer has to keep goes into the
-    checkpoint under the key ``gain_scorer``, beside the host's, but for the last one of the run, which is the host's
-    alone.
+    config, state-dict keys and behaviour in other modes stay as they are. What a scorer has to keep is state of the
+    training, as the optimiser's: it goes into the checkpoint's ``optimizer`` under the key ``gain_scorer``, so that
+    tools which publish a checkpoint leave out both.
 
     The host is called with ``mode='loss'`` for its losses and ``mode='tensor'`` for its scores. Samples name their
     image-level labels by indices in ``gt_label``; a ``gt_sem_seg`` (0 background, c + 1 for class c, 255 unknown) is
@@ -91,6 +91,15 @@ class GAINHook(Hook):
         """How many iterations are guided up to the present one, which counts."""
         return max(0, runner.iter - self._begin_at + 1)
 
+    def before_run(self, runner: Runner) -> None:
+        """Give way to a later one, as to one in ``custom_hooks`` of a config that inherits one in ``default_hooks``."""
+        if self is not [hook for hook in runner.hooks if isinstance(hook, GAINHook)][-1]:
+            runner.logger.warning(
+                'GAIN: two GAINHooks would guide twice: the last one is taken. To change settings of an inherited one '
+                'write default_hooks=dict(gain=dict(...))'
+            )
+            runner._hooks = [hook for hook in runner.hooks if hook is not self]
+
     def before_train(self, runner: Runner) -> None:
         """Build the guidance around the host and begin to listen."""
         if runner.cfg.get('compile'):
@@ -115,11 +124,11 @@ class GAINHook(Hook):
             f'{type(scorer).__name__}'
         )
         self.ignored = ignored_values(host, runner.train_loop.dataloader.dataset) if self._segmentor else None
-        if self.gain.scorer.state_dict() and self._begin_at < runner.iter < runner.max_iters:
+        if self.gain.scorer.state_dict() and runner.iter > self._begin_at:
             if self._saved_scorer is None:
                 raise ValueError(
-                    "the checkpoint to resume has no scorer ('gain_scorer'): it is of a run without this hook, or "
-                    f'the last of a run that ended, which leaves it out: set warmup={runner.iter} for a new one'
+                    "the checkpoint to resume has no scorer ('gain_scorer' in its optimizer): it is of a run without "
+                    f'this hook, or was published: set warmup={runner.iter} for a new scorer'
                 )
             self.gain.scorer.load_state_dict(self._saved_scorer)
         self._recorder = self.gain.record()
@@ -155,11 +164,10 @@ class GAINHook(Hook):
         del self.gain
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Keep the scorer, which is no part of the host."""
+        """Keep the scorer, which is no part of the host, where the checkpoint is one to resume from."""
         gain = getattr(self, 'gain', None)  # there only while training
-        finished = checkpoint['meta']['iter'] >= runner.max_iters  # what is deployed is the host alone
-        if gain is not None and gain.scorer.state_dict() and not finished:
-            checkpoint['gain_scorer'] = gain.scorer.state_dict()
+        if gain is not None and gain.scorer.state_dict() and 'optimizer' in checkpoint:
+            checkpoint['optimizer']['gain_scorer'] = gain.scorer.state_dict()
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Take the scorer of a checkpoint, to be used if training resumes from it."""
@@ -168,7 +176,7 @@ class GAINHook(Hook):
                 "the checkpoint is of gain_plugin 0.1, whose scorer ('gain_judge') has another form: finish its "
                 'training with that version, or take its state_dict alone by load_from= after removing that key'
             )
-        self._saved_scorer = checkpoint.get('gain_scorer')
+        self._saved_scorer = checkpoint.get('optimizer', {}).pop('gain_scorer', None)
 
     def _buildable(self, options: dict[str, Any]) -> dict[str, Any]:
         """``options`` with a scorer that may be given as a config."""

@@ -304,14 +304,34 @@ def test_a_training_that_was_broken_off_leaves_nothing_for_the_next(network, tmp
     assert all(torch.equal(value, results[1][name]) for name, value in results[0].items())
 
 
-def test_the_last_checkpoint_is_the_hosts_alone(network, tmp_path):
-    runner(network, tmp_path, hooks=[GAINHook(gain=LAYERS, warmup=0)]).train()
-    assert 'gain_scorer' in torch.load(tmp_path / 'iter_2.pth', weights_only=False)
-    assert 'gain_scorer' not in torch.load(tmp_path / 'iter_4.pth', weights_only=False)
-    runner(network, tmp_path, hooks=[GAINHook(gain=LAYERS, warmup=0)], resume=True).train()  # it is done
-    longer = runner(network, tmp_path, iterations=6, hooks=[GAINHook(gain=LAYERS, warmup=0)], resume=True)
-    with pytest.raises(ValueError, match='has no scorer .* set warmup=4 for a new one'):
-        longer.train()
+def test_of_two_hooks_the_last_one_guides(network, tmp_path):
+    """As where a config that inherits a hook adds one of its own."""
+    seen = []
+    for name, hooks in {'one': [{}], 'two': [{'loss': {'alpha': 9.0}}, {}]}.items():
+        built = runner(
+            network, tmp_path / name, hooks=[GAINHook(gain=LAYERS, warmup=0, ramp=0, **own) for own in hooks]
+        )
+        built.train()
+        assert [type(hook) for hook in built.hooks].count(GAINHook) == 1
+        seen.append(weights(built))
+    assert all(torch.equal(value, seen[1][name]) for name, value in seen[0].items())
+
+
+def test_the_scorer_is_state_of_the_training(network, tmp_path):
+    """A run that goes on behind its end equals one in a piece; without the optimiser's state there is no scorer."""
+    hooks = {'hooks': [GAINHook(gain=LAYERS, warmup=1, ramp=0)]}
+    whole = runner(network, tmp_path / 'whole', iterations=6, **hooks)
+    whole.train()
+    runner(network, tmp_path / 'parts', **hooks).train()
+    last = torch.load(tmp_path / 'parts/iter_4.pth', weights_only=False)
+    assert 'gain_scorer' in last['optimizer'] and 'gain_scorer' not in last
+    longer = runner(network, tmp_path / 'parts', iterations=6, resume=True, **hooks)
+    longer.train()
+    assert all(torch.equal(value, weights(longer)[name]) for name, value in weights(whole).items())
+    del last['optimizer']['gain_scorer']
+    torch.save(last, tmp_path / 'parts/iter_6.pth')
+    with pytest.raises(ValueError, match='has no scorer .* set warmup=4 for a new scorer'):
+        runner(network, tmp_path / 'parts', iterations=6, resume=True, **hooks).train()
 
 
 @pytest.mark.parametrize(
