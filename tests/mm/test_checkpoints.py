@@ -17,6 +17,7 @@ def cfg(tmp_path):
     cfg.default_hooks.checkpoint.interval = 1
     cfg.train_cfg.max_iters = 2
     cfg.update(val_dataloader=None, val_cfg=None, val_evaluator=None, work_dir=str(tmp_path / 'work'))
+    cfg.experiment_name = tmp_path.name  # runs of one second and name share a message hub
     return cfg
 
 
@@ -74,19 +75,21 @@ def test_what_a_kill_left_behind_goes_when_the_run_goes_on(cfg, tmp_path, monkey
         Runner.from_cfg(cfg).train()
     monkeypatch.undo()
     assert {path.name for path in (tmp_path / 'work').glob('*.pth')} == {'iter_1.pth', 'iter_2.pth'}
-    cfg.train_cfg.max_iters = 3
+    cfg.train_cfg.max_iters, cfg.experiment_name = 3, 'goes on'
     cfg.update(resume=True, load_from=str(newest_whole(tmp_path / 'work')))
     cfg.default_hooks.checkpoint.interval = 9
     Runner.from_cfg(cfg).train()
     assert {path.name for path in (tmp_path / 'work').glob('*.pth')} == {'iter_3.pth'}
 
 
-def test_where_code_cannot_be_told_it_is_said(cfg, tmp_path, monkeypatch, capsys):
+def test_where_code_cannot_be_told_it_is_said(cfg, tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr('gain_plugin.mm.checkpoints.print_log', lambda text, *_: said.append(text))
     torch.save({}, tmp_path / 'weights.pth')
     monkeypatch.delattr(mmengine.runner.checkpoint, 'get_torch_safe_globals')
     monkeypatch.setattr(Runner, 'load_checkpoint', lambda *args, **options: {})  # onedl's needs what is gone
     load_fitting(Runner.from_cfg(cfg), tmp_path / 'weights.pth')
-    assert 'may run code that it holds: load only what you trust' in capsys.readouterr().out
+    assert said == [f'reading {tmp_path}/weights.pth may run code that it holds: load only what you trust']
 
 
 def test_a_folder_in_which_another_process_trains_is_refused(tmp_path):
