@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gain_plugin.settings import is_number
+from gain_plugin.transfer import to_device
 
 MIN_PEAK = 1e-5
 """What a map with a smaller peak is divided by, so that a dead map stays near zero and its gradient bounded."""
@@ -81,7 +82,8 @@ def attention_maps(
         rank = labels.cumsum(1)  # (N, K): a positive label's place among its image's labels, from 1
         passes = [labels & (rank == place) for place in range(1, int(rank.max()) + 1)]
         maps = [_class_maps(features, scores, picked, second_order, reshape, weigh) for picked in passes]
-        pairs = torch.stack(maps)[rank[image, cls] - 1, image]  # (P, h, w)
+        ranks = to_device(rank[image, cls] - 1, scores)
+        pairs = torch.stack(maps)[ranks, to_device(image, scores)]  # (P, h, w)
     return normalize_maps(pairs) if normalize else pairs
 
 
@@ -211,7 +213,7 @@ def _class_maps(
     cells = grid.shape[-2] * grid.shape[-1]
     try:
         (gradients,) = torch.autograd.grad(
-            scores, features, picked.to(scores) * cells, create_graph=second_order, retain_graph=True
+            scores, features, to_device(picked, scores).to(scores) * cells, create_graph=second_order, retain_graph=True
         )
     except RuntimeError as error:
         if 'not have been used' in str(error) or 'does not require grad' in str(error):

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from gain_plugin.attention import MIN_PEAK
+from gain_plugin.transfer import to_device
 
 if TYPE_CHECKING:
     from gain_plugin.model import GAIN
@@ -76,7 +77,7 @@ def score_health(scores: Tensor, erased_scores: Tensor, pairs: Tensor, *, softma
         Means over the P pairs, in 0..1.
 
     """
-    image, cls = pairs.to(scores.device).unbind(1)
+    image, cls = to_device(pairs, scores).unbind(1)
     return {
         'score_before': _probabilities(scores[image], cls, softmax).mean(),
         'score_after': _probabilities(erased_scores, cls, softmax).mean(),

@@ -13,6 +13,7 @@ from gain_plugin.attention import normalize_maps
 from gain_plugin.health import score_health
 from gain_plugin.settings import check_choice, is_number
 from gain_plugin.step import Step
+from gain_plugin.transfer import to_device
 
 MINING = ('logit', 'probability', 'bce', 'softmax', 'softmax_ce')
 FORMS = ('l2', 'l1', 'energy')
@@ -50,7 +51,8 @@ class GAINLoss(nn.Module):
         alpha = self.alpha * step.strength
         if alpha:
             pairs = step.pairs[step.drawn]
-            erased_scores = step.erase_and_score(normalize_maps(step.maps[step.drawn]), pairs)
+            drawn = to_device(step.drawn.nonzero().squeeze(1), step.images)
+            erased_scores = step.erase_and_score(normalize_maps(step.maps[drawn]), pairs)
             losses['loss_am'] = alpha * mining_loss(erased_scores, step.labels, pairs, self.mining)
             step.health['alpha'] = torch.tensor(alpha)
             if len(pairs):
@@ -94,10 +96,10 @@ def mining_loss(erased_scores: Tensor, labels: Tensor, pairs: Tensor, form: str 
     if len(pairs) != len(erased_scores):
         raise ValueError(f'need one erased image a pair, got {len(erased_scores)} scores and {len(pairs)} pairs')
     erased_scores = erased_scores.to(torch.promote_types(erased_scores.dtype, torch.float32))
-    image, cls = pairs.to(erased_scores.device).unbind(1)
+    image, cls = to_device(pairs, erased_scores).unbind(1)
     own = erased_scores.gather(1, cls[:, None]).squeeze(1)
     if form == 'bce':
-        kept = labels.to(erased_scores)[image].scatter(1, cls[:, None], 0.0)
+        kept = to_device(labels, erased_scores).to(erased_scores)[image].scatter(1, cls[:, None], 0.0)
         values = F.binary_cross_entropy_with_logits(erased_scores, kept, reduction='none').mean(1)
     elif form == 'probability':
         values = own.sigmoid()
@@ -128,7 +130,7 @@ def extra_loss(maps: Tensor, masks: Tensor, pairs: Tensor, count: int, form: str
     check_choice('ext_form', form, FORMS)
     if not len(masks) == len(maps) == len(pairs):
         raise ValueError(f'masks must be one a positive label, {len(maps)}, got {len(masks)}')
-    masks = masks.to(maps)
+    masks = to_device(masks, maps).to(maps)
     known = ~masks.isnan()
     masks = masks.nan_to_num()
     known &= (masks > 0).any(-1).any(-1)[:, None, None]
@@ -139,7 +141,7 @@ def extra_loss(maps: Tensor, masks: Tensor, pairs: Tensor, count: int, form: str
         values = _weighted_mean(1 - target, weight * maps)
     else:
         values = _weighted_mean((maps - target) ** 2 if form == 'l2' else (maps - target).abs(), weight)
-    return _mean_over_images(values, pairs[:, 0].to(maps.device), count)
+    return _mean_over_images(values, to_device(pairs[:, 0], maps), count)
 
 
 def _softmax_form(scores: Tensor, cls: Tensor, own: Tensor, form: str) -> Tensor:

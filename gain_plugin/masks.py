@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gain_plugin.transfer import to_device
+
 VOC_CLASSES = tuple(
     'aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike person pottedplant sheep '
     'sofa train tvmonitor'.split()
@@ -50,7 +52,7 @@ def pair_masks(masks: Tensor, labels: Tensor, *, ignore_index: int = UNKNOWN) ->
     classes = labels.shape[1]
     if masks.device.type == 'cpu' and ((masks != ignore_index) & ((masks < 0) | (masks > classes))).any():
         raise ValueError(f'masks must be 0 (background), 1 to {classes} (class + 1) or {ignore_index} (unknown)')
-    image, cls = labels.nonzero().to(masks.device).unbind(1)
+    image, cls = to_device(labels.nonzero(), masks).unbind(1)
     picked = masks[image]
     hit = (picked == (cls + 1)[:, None, None]).float()
     return hit.masked_fill(picked == ignore_index, torch.nan)

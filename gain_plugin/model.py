@@ -27,6 +27,7 @@ from gain_plugin.recorder import Recorder
 from gain_plugin.scorers import SCORERS, Frozen, Scorer
 from gain_plugin.settings import check_choice, check_count, check_flag
 from gain_plugin.step import Step, draw
+from gain_plugin.transfer import OnCPU
 from gain_plugin.watch import Watch
 
 _log = logging.getLogger('gain_plugin')
@@ -154,7 +155,7 @@ class GAIN(CAM):
 
         Args:
             images: (N, C, H, W), normalised.
-            labels: (N, K) multi-hot image-level labels; on the CPU they cost no device synchronisation.
+            labels: (N, K) multi-hot image-level labels.
             masks: masks of some images: (N, H, W) integers with 255 where unknown, or (P, H, W) floats in 0..1, one a
                 positive label, with NaN where unknown (``pair_masks`` describes both). An image without a mask is
                 unknown all over.
@@ -168,10 +169,12 @@ class GAIN(CAM):
         check_images(images)
         if not torch.is_grad_enabled():
             return self._without_gradients(images, labels, masks, inputs)
+        on_cpu = OnCPU(labels) if isinstance(labels, Tensor) else None
         with one_at_a_time(self.classifier):
             with self.record() as recorder:
                 output = self.classifier(images.clone(), **self.score_kwargs, **(inputs or {}))  # some write into it
             features, scores = self.read(recorder, output)
+            labels = on_cpu.wait() if on_cpu else labels
             return output, self.guide(images, labels, features, scores, masks, inputs=inputs)
 
     def record(self) -> Recorder:

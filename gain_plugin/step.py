@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from gain_plugin.transfer import to_device
+
 
 @dataclass
 class Step:
@@ -54,7 +56,7 @@ class Step:
 
         Every process makes this pass, also one that has no pair, for a layer may wait for all of them.
         """
-        image = pairs[:, 0].to(self.images.device)
+        image = to_device(pairs[:, 0], self.images)
         if not len(image):
             images = self.images[:2]
             self.scored += len(images)

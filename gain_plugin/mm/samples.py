@@ -38,7 +38,7 @@ def multi_hot(samples: Sequence[BaseDataElement], num_classes: int, ignored: Col
 
 def _indices(sample: BaseDataElement, num_classes: int) -> Tensor:
     """The indices (n,) in a sample's ``gt_label``; a multi-hot vector is refused."""
-    index = torch.as_tensor(sample.gt_label)
+    index = torch.as_tensor(sample.gt_label).cpu()
     flags = index.numel() == num_classes > 1 and bool(((index == 0) | (index == 1)).all())
     if index.dtype == torch.bool or (flags and len(index.unique()) < num_classes):
         raise ValueError(
