@@ -1,22 +1,33 @@
-"""Time of a GAIN step over that of 1 + P/N plain steps, and of evaluation maps over a bare forward pass.
+"""Time of a guided step over the least that the arithmetic allows.
 
-The steps are interleaved in one run, so that whatever else the machine does meets both alike; medians of ratios.
+In plain steps, for P pairs (image, class) in N images, the least is 1 + P/N with the scorer ``shared`` and 1 + 2/3 P/N
+with ``detached`` and ``frozen``, which need no gradients of weights for the erased images; with one drawn class an
+image P is N. Plain and guided steps are interleaved in one run, so that whatever else the machine does meets both
+alike: medians of ratios, and their range.
 
-    python tools/benchmark/step.py [--device cuda] [--models resnet50 vgg16]
+    python tools/benchmark/step.py [--networks resnet50 vit_small_patch16_224] [--device cuda] [--profile]
 """
 
 import argparse
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
-import timm
 import torch
 import torch.nn.functional as F
+from networks import NETWORKS, banner, labels_of
+from rich.console import Console
+from rich.table import Table
 from torch import Tensor, nn
 
 from gain_plugin import GAIN
+
+SETTINGS = (  # scorer, one drawn class, P/N, and the share of a plain step that an erased image costs at least
+    *(('shared', False, share, 1) for share in (1, 1.5, 3)),
+    *(('detached', False, share, 2 / 3) for share in (1, 1.5, 3)),
+    ('frozen', True, 1.5, 2 / 3),
+)
 
 
 def seconds(function: Callable[[], object], device: str) -> float:
@@ -30,54 +41,72 @@ def seconds(function: Callable[[], object], device: str) -> float:
     return time.perf_counter() - start
 
 
-def plain_step(model: nn.Module, images: Tensor, labels: Tensor) -> None:
+def plain_step(model: nn.Module, images: Tensor, labels: Tensor, score: Callable[[object], Tensor]) -> None:
     """Forward, loss, backward."""
-    F.multilabel_soft_margin_loss(model(images), labels).backward()
+    F.multilabel_soft_margin_loss(score(model(images)), labels.to(images)).backward()
 
 
-def guided_step(model: GAIN, images: Tensor, labels: Tensor) -> None:
+def guided_step(gain: GAIN, images: Tensor, labels: Tensor, score: Callable[[object], Tensor]) -> None:
     """The same with the guidance."""
-    scores, losses = model(images, labels)
-    (F.multilabel_soft_margin_loss(scores, labels) + sum(losses.values())).backward()
+    output, losses = gain(images, labels)
+    (F.multilabel_soft_margin_loss(score(output), labels.to(images)) + sum(losses.values())).backward()
+
+
+def profile(step: Callable[[], object]) -> str:
+    """The operators that a step spends most of its time in."""
+    with torch.profiler.profile() as profiler:
+        step()
+    return profiler.key_averages().table(sort_by='self_cpu_time_total', row_limit=8, max_name_column_width=40)
+
+
+def rows(name: str, args: argparse.Namespace) -> Iterator[tuple[str, ...]]:
+    """A row a setting of the network ``name``."""
+    make, size, score = NETWORKS[name]
+    for scorer, one_class, share, cost in SETTINGS:
+        torch.manual_seed(0)
+        classifier = make().to(args.device).train()
+        images = torch.randn(args.batch_size, 3, size, size, device=args.device)
+        labels = labels_of(args.batch_size, share)
+        gain = GAIN(classifier, scorer=scorer, one_class=one_class, scores=score)
+        least = 1 + cost * (1 if one_class else share)
+        plain = partial(plain_step, classifier, images, labels, score)
+        guided = partial(guided_step, gain, images, labels, score)
+        ratios = []
+        for repeat in range(args.repeats + 1):
+            plain_seconds = seconds(plain, args.device)
+            guided_seconds = seconds(guided, args.device)
+            if repeat:  # the first warms up
+                ratios.append(guided_seconds / plain_seconds)
+        if args.profile:
+            print(f'{name}, {scorer}, P/N {share}\n{profile(guided)}')
+        over = [ratio / least for ratio in ratios]
+        drawn = ', one class' if one_class else ''
+        yield (
+            name,
+            scorer + drawn,
+            f'{share:g}',
+            f'{least:.2f}',
+            f'{statistics.median(ratios):.2f}',
+            f'{statistics.median(over):.2f} ({min(over):.2f} to {max(over):.2f})',
+        )
 
 
 def main() -> None:
-    """Print a line a model."""
+    """Print a table, a row a network and setting."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--models', nargs='+', default=['resnet50', 'vgg16'])
+    parser.add_argument('--networks', nargs='+', default=list(NETWORKS), choices=list(NETWORKS))
     parser.add_argument('--device', default='cpu')
     parser.add_argument('--batch-size', type=int, default=4)
-    parser.add_argument('--size', type=int, default=160)
-    parser.add_argument('--repeats', type=int, default=7)
-    parser.add_argument('--scorer', default='shared')
+    parser.add_argument('--repeats', type=int, default=5)
+    parser.add_argument('--profile', action='store_true', help='print the operators that take most of each step')
     args = parser.parse_args()
-
-    labels = torch.zeros(args.batch_size, 20)
-    labels[:, 3] = 1
-    labels[::2, 7] = 1  # one and a half labels an image
-    share = 1 + float(labels.sum()) / args.batch_size
-    print(f'torch {torch.__version__}, {args.device}, {torch.get_num_threads()} threads, scorer {args.scorer}')
-    for name in args.models:
-        classifier = timm.create_model(name, num_classes=20).to(args.device)
-        model = GAIN(classifier, scorer=args.scorer)
-        images = torch.randn(args.batch_size, 3, args.size, args.size, device=args.device)
-        step_ratios, map_ratios = [], []
-        for repeat in range(args.repeats + 1):
-            classifier.train()
-            plain = seconds(partial(plain_step, classifier, images, labels.to(images)), args.device)
-            guided = seconds(partial(guided_step, model, images, labels.to(images)), args.device)
-            classifier.eval()
-            with torch.no_grad():
-                forward = seconds(partial(classifier, images), args.device)
-            maps = seconds(partial(model.attention, images, labels), args.device)
-            if repeat:  # the first warms up
-                step_ratios.append(guided / (share * plain))
-                map_ratios.append(maps / forward)
-        print(
-            f'{name}: step {statistics.median(step_ratios):.2f} x (1 + P/N = {share}) plain steps '
-            f'({min(step_ratios):.2f} to {max(step_ratios):.2f}); maps for evaluation '
-            f'{statistics.median(map_ratios):.2f} x a bare forward ({min(map_ratios):.2f} to {max(map_ratios):.2f})'
-        )
+    table = Table(
+        'network', 'scorer', 'P/N', 'least', 'step', 'step / least', title='in plain steps', caption=banner(args)
+    )
+    for name in args.networks:
+        for row in rows(name, args):
+            table.add_row(*row)
+    Console(width=100).print(table)
 
 
 if __name__ == '__main__':
