@@ -22,7 +22,7 @@ from gain_plugin.hosts import (
 )
 from gain_plugin.losses import terms_of
 from gain_plugin.masks import check_masks
-from gain_plugin.passes import of_images, one_at_a_time
+from gain_plugin.passes import as_it_is, of_images, one_at_a_time, pass_with
 from gain_plugin.recorder import Recorder
 from gain_plugin.scorers import SCORERS, Frozen, Scorer
 from gain_plugin.settings import check_choice, check_count, check_flag
@@ -226,6 +226,7 @@ class GAIN(CAM):
             erase=lambda maps, image: self.erase(images, maps, image, fill()),
             chunk_size=self.chunk_size,
             score=lambda erased, image: self.scorer(self, erased, of_images(inputs or {}, image, len(images))),
+            attend_to=lambda others: self._attend_to(others, shown, inputs or {}),
         )
 
     def losses(self, step: Step) -> dict[str, Tensor]:
@@ -290,6 +291,12 @@ class GAIN(CAM):
             refuse_first_order(maps, features)
             self._differentiated_twice = True
         return maps
+
+    def _attend_to(self, images: Tensor, shown: Tensor, inputs: dict[str, Any]) -> Tensor:
+        check_images(images)
+        with self.record() as recorder:
+            output = pass_with(self.classifier, as_it_is, (images,), {**self.score_kwargs, **inputs})
+        return self._attend(images, shown, *self.read(recorder, output))
 
     def _without_gradients(
         self, images: Tensor, labels: Tensor, masks: Tensor | None, inputs: dict[str, Any] | None

@@ -53,6 +53,11 @@ def pass_with(
         return functional_call(model, state, args, kwargs, tie_weights=False)
 
 
+def as_it_is(parameter: Tensor) -> Tensor:
+    """The parameter itself, as what takes its place."""
+    return parameter
+
+
 def of_images(inputs: Mapping[str, Any], image: Tensor, count: int) -> dict[str, Any]:
     """``inputs`` for the images at the places ``image`` (P,) of a batch of ``count``."""
     return {

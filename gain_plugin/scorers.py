@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from gain_plugin.passes import as_it_is
+
 if TYPE_CHECKING:
     from gain_plugin.cam import CAM
 
@@ -44,7 +46,7 @@ class Shared(Scorer):
 
     def forward(self, cam: 'CAM', images: Tensor, inputs: dict[str, Any]) -> Tensor:
         """As ``Scorer``; running statistics are those of a copy."""
-        return cam.score(cam.classifier, images, inputs, _as_it_is)
+        return cam.score(cam.classifier, images, inputs, as_it_is)
 
 
 class Detached(Scorer):
@@ -124,10 +126,6 @@ def copy_of(model: nn.Module) -> nn.Module:
             if isinstance(value, Tensor) and not value.is_leaf:
                 memo[id(value)] = value.detach().clone()
     return copy.deepcopy(model, memo)
-
-
-def _as_it_is(parameter: Tensor) -> Tensor:
-    return parameter
 
 
 def _average(averaged: list[Tensor], current: list[Tensor], count: Tensor, decay: float) -> None:

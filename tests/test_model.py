@@ -267,6 +267,25 @@ def test_another_scorer_fill_and_term(tiny, images, labels):
     torch.testing.assert_close(losses['loss_coverage'], maps.mean())
 
 
+def test_a_term_sees_maps_of_other_images_and_leaves_no_trace(tiny, images, labels):
+    class Mirrored(torch.nn.Module):
+        def forward(self, step):
+            self.maps = step.attend_to(step.images.flip(-1))
+            return {'loss_mirror': (self.maps - step.maps.flip(-1)).square().mean()}
+
+    classifier, term = tiny(batch_norm=True), Mirrored()
+    plain = copy.deepcopy(classifier)
+    gain = GAIN(classifier, term, **LAYERS).eval()
+    gain(images, labels)
+    torch.testing.assert_close(normalize_maps(term.maps), loop_maps(plain.eval(), images.flip(-1), labels))
+    _, losses = gain.train()(images, labels)
+    losses['loss_mirror'].backward()
+    assert all(parameter.grad is not None for parameter in classifier.features.parameters())
+    plain.train()(images)
+    for (name, got), want in zip(classifier.state_dict().items(), plain.state_dict().values(), strict=True):
+        assert torch.equal(got, want), name
+
+
 def test_the_output_of_the_classifier_is_returned_as_it_is(tiny, images, labels):
     class Dict(torch.nn.Module):
         def __init__(self):

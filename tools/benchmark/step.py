@@ -5,7 +5,7 @@ with ``detached`` and ``frozen``, which need no gradients of weights for the era
 image P is N. Plain and guided steps are interleaved in one run, so that whatever else the machine does meets both
 alike: medians of ratios, and their range.
 
-    python tools/benchmark/step.py [--networks resnet50 vit_small_patch16_224] [--device cuda] [--profile]
+    python tools/benchmark/step.py [--networks resnet50 vit_small] [--device cuda] [--profile]
 """
 
 import argparse
