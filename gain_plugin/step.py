@@ -40,7 +40,7 @@ class Step:
     score: Callable[[Tensor, Tensor], Tensor]
     """(P', K) scores, by the scorer, of images (P', C, H, W) made of those at the places (P',)."""
     attend_to: Callable[[Tensor], Tensor]
-    """(P, h', w') maps of ``pairs`` in other images (N, C, H', W'), as scaled ones, with their graph: a further pass."""
+    """(P, h', w') maps of ``pairs`` in other images (N, C, H', W'), such as scaled ones: one more pass."""
     chunk_size: int | None = None
     """How many erased images the scorer is shown at once; None for all."""
     scored: int = 0
