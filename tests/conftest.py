@@ -16,6 +16,12 @@ if 'PYTEST_XDIST_WORKER' in os.environ:  # a core each, for the processes that t
     torch.set_num_threads(1)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let a process that is done take tests of the other: one of them may be at a slow file."""
+    if config.getoption('dist', 'no') == 'load':
+        config.option.dist = 'worksteal'
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests of slow files, which ``-m 'not slow and not gpu'`` leaves out."""
     here = Path(__file__).parent

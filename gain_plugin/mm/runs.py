@@ -12,6 +12,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from gain_plugin.files import write_atomically
+from gain_plugin.mm.allocator import keep_freed_memory
 from gain_plugin.mm.checkpoints import newest_whole, refuse_code
 from gain_plugin.mm.console import Bar, QuietRunner
 
@@ -39,6 +40,7 @@ def train(cfg: Config, work_dir: Path, bar: Bar | None = None, test: bool = Fals
     if cfg.get('load_from') and Path(cfg.load_from).is_file():
         refuse_code(cfg.load_from)
     runner = QuietRunner.from_cfg(cfg)
+    keep_freed_memory(runner.logger)
     with nullcontext(bar) if bar else Bar() as shown:
         shown.begin(runner, work_dir.name, train=True, test=test)
         runner.train()

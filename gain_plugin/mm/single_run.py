@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from gain_plugin.mm.allocator import keep_freed_memory
 from gain_plugin.mm.checkpoints import load_fitting, newest_whole, refuse_code
 from gain_plugin.mm.console import Bar, QuietRunner
 
@@ -34,6 +35,7 @@ def train_config(cfg: Config, resume: bool = False, quiet: bool = False, trusted
     if first and Path(first).is_file() and not trusted:
         refuse_code(first)
     runner = QuietRunner.from_cfg(cfg)
+    keep_freed_memory(runner.logger)
     with Bar(quiet=quiet) as bar:
         bar.begin(runner, _name(cfg), train=True)
         metrics = runner.train() and _last_metrics(runner)
