@@ -1,9 +1,6 @@
-"""Turn photos with labels of a common format into what ``VOCTagsDataset`` reads: ``convert_data.py FORMAT --help``."""
+"""Turn photos with labels into lists, labels and a config: the same as ``gain-plugin convert FORMAT``."""
 
-from gain_plugin.readers.convert import main
+from gain_plugin.commands.convert import convert
 
 if __name__ == '__main__':
-    try:
-        main()
-    except (OSError, ValueError, ImportError) as error:
-        raise SystemExit(str(error)) from error
+    convert()

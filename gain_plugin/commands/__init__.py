@@ -4,6 +4,7 @@ import click
 
 from gain_plugin.commands.check import check
 from gain_plugin.commands.compare import compare
+from gain_plugin.commands.convert import convert
 from gain_plugin.commands.demo import demo
 from gain_plugin.commands.labels import labels
 from gain_plugin.commands.layers import layers
@@ -23,5 +24,5 @@ def main() -> None:
     """
 
 
-for verb in (maps, demo, compare, layers, train, test, labels, check, report):
+for verb in (maps, demo, compare, layers, convert, check, train, test, labels, report):
     main.add_command(verb)

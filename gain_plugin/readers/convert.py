@@ -24,7 +24,8 @@ VAL_SHARE = 0.2
 def parse_args(arguments: Iterable[str] | None = None) -> argparse.Namespace:
     """Arguments of the command line."""
     parser = argparse.ArgumentParser(
-        description='Turn photos with labels into the lists, labels and masks that configs/own_data read.'
+        prog='gain-plugin convert',
+        description='Turn photos with labels into the lists, labels and masks that configs/own_data read.',
     )
     formats = parser.add_subparsers(dest='format', required=True, metavar='FORMAT')
     common = argparse.ArgumentParser(add_help=False)

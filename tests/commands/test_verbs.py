@@ -53,3 +53,12 @@ def test_an_option_takes_values_in_a_row(words, expected):
 def test_an_option_without_its_value_is_refused():
     result = CliRunner().invoke(main, ['maps', '.', '--out', 'maps', '--classes'])
     assert (result.exit_code, "'--classes' requires an argument" in result.stderr) == (2, True)
+
+
+def test_a_format_to_convert_has_options_and_errors_of_its_own(tmp_path):
+    help_of_format = CliRunner().invoke(main, ['convert', 'table', '--help'])
+    assert help_of_format.exit_code == 0
+    assert 'usage: gain-plugin convert table' in help_of_format.stdout
+    refused = CliRunner().invoke(main, ['convert', 'folders', str(tmp_path), '--out', str(tmp_path / 'own')])
+    assert (refused.exit_code, 'name a folder beside it' in refused.stderr) == (1, True)
+    assert CliRunner().invoke(main, ['convert', 'tables', str(tmp_path)]).exit_code == 2
