@@ -48,7 +48,7 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     author='The gain_plugin authors',
-    project_urls={'Paper': 'https://arxiv.org/abs/1802.10171'},
+    project_urls={'Paper': 'https://arxiv.org/abs/1802.10171'},  # the project has no public address yet
     keywords='attention, weakly supervised segmentation, Grad-CAM, class activation maps, pseudo labels',
     classifiers=[
         'Development Status :: 4 - Beta',
@@ -64,7 +64,7 @@ setup(
     packages=find_packages(include=['gain_plugin', 'gain_plugin.*']),
     package_data={'gain_plugin': ['py.typed', 'configs/*.py', 'report/page.*']},
     cmdclass={'build_py': BuildWithMim},
-    python_requires='>=3.10',
+    python_requires='>=3.11',
     install_requires=['torch>=2.1', 'numpy', 'click'],
     entry_points={'console_scripts': ['gain-plugin = gain_plugin.commands:main']},
     extras_require={

@@ -32,6 +32,8 @@ class Network(NamedTuple):
     """As in ``multi_scale_maps``."""
     flip: bool
     """As in ``multi_scale_maps``."""
+    name: str
+    """For the user to know it by."""
 
 
 class Explained(NamedTuple):

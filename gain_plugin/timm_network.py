@@ -41,7 +41,8 @@ def timm_network(name: str | None = None, size: int | None = None) -> Network:
         installed = installed_networks()
         if not installed:
             raise ValueError(HINT)
-        model: Any = efficientnet_lite(installed[-1], output_stride=16)  # finer maps by the same weights
+        name = installed[-1]
+        model: Any = efficientnet_lite(name, output_stride=16)  # finer maps by the same weights
     else:
         model = _fetch(name)
     config = timm.data.resolve_model_data_config(model)
@@ -55,6 +56,7 @@ def timm_network(name: str | None = None, size: int | None = None) -> Network:
         partial(torch.softmax, dim=1),
         (1.0,) if fixed else SCALES,
         flip=True,
+        name=name,
     )
 
 

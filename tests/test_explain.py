@@ -28,7 +28,7 @@ def network():
 
     restore = lambda images: restore_images(images, torch.zeros(3), torch.full((3,), 255.0))  # noqa: E731
     cam = CAM(Bright(), target_layer='features', score_layer='').eval()
-    return Network(cam, ('red', 'green', 'blue'), prepare, restore, torch.sigmoid, (1.0,), False)
+    return Network(cam, ('red', 'green', 'blue'), prepare, restore, torch.sigmoid, (1.0,), False, 'bright')
 
 
 @pytest.fixture

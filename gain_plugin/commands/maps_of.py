@@ -60,7 +60,8 @@ def draw_maps(
                 table.add_row(escape(f'{name}.png'), escape(row[0]), f'{row[1]:.3f}', f'{row[2]:.3f}')
     if not quiet:
         Console().print(table)
-        print(f'{len(photos) - len(failed)} pictures in {out}' + (f', maps in {out / "maps"}' if form else ''))
+        saved = f', maps in {out / "maps"}' if form else ''
+        print(f'{len(photos) - len(failed)} pictures in {out}{saved}, of {network.name}')
     return failed
 
 

@@ -53,6 +53,7 @@ def config_network(config: str | Path, checkpoint: str | Path, work_dir: str | P
         partial(torch.softmax, dim=1) if _is_softmax(model) else torch.sigmoid,
         hook.scales,
         hook.flip,
+        str(checkpoint),
     )
 
 

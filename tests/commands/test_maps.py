@@ -47,7 +47,7 @@ def test_every_photo_of_a_folder_gets_a_picture_and_a_broken_one_is_named(drawn)
     assert sorted(path.name for path in out.glob('*.png')) == names
     assert result.exit_code == 1
     assert 'cannot read' in result.stderr and 'broken.jpg' in result.stderr
-    assert f'5 pictures in {out}' in result.stdout
+    assert f'5 pictures in {out}, maps in {out / "maps"}, of tf_efficientnet_lite' in result.stdout
 
 
 def test_the_cat_is_known_and_upright(drawn):
