@@ -141,6 +141,17 @@ def erase(images: Tensor, mask: Tensor, fill: Tensor | None = None) -> Tensor:
     return (images - mask * (images if fill is None else images - fill)).to(images.dtype)
 
 
+def fitting_fill(fill: object, images: Tensor) -> Tensor:
+    """``fill`` in the shape of ``images`` (N, C, H, W), or a ValueError where it does not broadcast to it."""
+    try:
+        return fill.expand_as(images)  # type: ignore[attr-defined]
+    except (AttributeError, RuntimeError):
+        got = tuple(fill.shape) if isinstance(fill, Tensor) else f'a {type(fill).__name__}'
+        raise ValueError(
+            f'fill must give a tensor that broadcasts to the images {tuple(images.shape)}, got {got}'
+        ) from None
+
+
 def blur(images: Tensor, size: int = 32) -> Tensor:
     """Average of the ``size`` x ``size`` pixels around each pixel, up to bilinear interpolation: tint without shapes.
 
@@ -224,9 +235,17 @@ def _class_maps(
     with torch.autocast(features.device.type, enabled=False):
         dtype = _at_least_float32(features.dtype)
         grid, slopes = grid.to(dtype), reshape(gradients).to(dtype)
-        weights = weigh(grid, slopes)
+        weights = _check_weights(weigh(grid, slopes), grid)
         form = 'nc,nchw->nhw' if weights.ndim == 2 else 'nchw,nchw->nhw'
         return torch.einsum(form, weights, grid).relu()  # Eq. 2
+
+
+def _check_weights(weights: object, grid: Tensor) -> Tensor:
+    """``weights`` of ``grid`` (N, C, h, w), or a ValueError unless there is one for each channel or cell."""
+    if isinstance(weights, Tensor) and weights.shape in (grid.shape[:2], (*grid.shape[:2], 1, 1), grid.shape):
+        return weights
+    got = tuple(weights.shape) if isinstance(weights, Tensor) else f'a {type(weights).__name__}'
+    raise ValueError(f'weigh must give (N, C) = {tuple(grid.shape[:2])} or (N, C, h, w), got {got}')
 
 
 def _alone(pair: Tensor, labels: Tensor) -> Tensor:

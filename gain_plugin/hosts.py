@@ -23,18 +23,20 @@ def refuse_compiled(classifier: nn.Module) -> None:
         )
 
 
-def refuse_checkpointing(classifier: nn.Module, scorer: Scorer, second_order: bool, recomputes: bool) -> None:
+def recomputes(classifier: nn.Module) -> bool:
+    """Whether a classifier says that it uses gradient checkpointing."""
+    flags = ('grad_checkpointing', 'with_cp')
+    return any(getattr(module, flag, False) is True for module in classifier.modules() for flag in flags)
+
+
+def refuse_checkpointing(classifier: nn.Module, scorer: Scorer, second_order: bool) -> None:
     """Raise a ValueError where what checkpointing computes again in the backward pass would not be what it was."""
-    modules = list(classifier.modules())
-    told = any(getattr(m, flag, False) is True for m in modules for flag in ('grad_checkpointing', 'with_cp'))
-    if not told and not recomputes:
-        return
     if isinstance(scorer, Shared | Detached):
         raise ValueError(
             f'gradient checkpointing would compute the erased images of scorer={type(scorer).__name__.lower()!r} again '
             "with the running statistics of the classifier: take scorer='frozen' or 'ema', or switch checkpointing off"
         )
-    if second_order and any(getattr(module, 'fused_attn', False) for module in modules):
+    if second_order and any(getattr(module, 'fused_attn', False) for module in classifier.modules()):
         raise ValueError(
             'gradient checkpointing of fused attention cannot be differentiated twice: take second_order=False, '
             'or switch either off (checkpointing, or timm.layers.set_fused_attn(False) before the model is built)'

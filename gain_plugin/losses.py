@@ -1,4 +1,4 @@
-"""The terms that GAIN adds to a classifier's own loss: Eq. 5, 7 and 8 (Li et al., CVPR 2018, arXiv:1802.10171).
+"""The terms that GAIN adds to a classifier's own loss: Eq. 5 to 8 (Li et al., CVPR 2018, arXiv:1802.10171).
 
 Letters in shapes: N images, K classes, P pairs (image, class).
 """
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from gain_plugin.attention import normalize_maps
 from gain_plugin.health import score_health
 from gain_plugin.settings import check_choice, is_number
-from gain_plugin.step import Step
+from gain_plugin.step import Step, mean_over_images
 from gain_plugin.transfer import to_device
 
 MINING = ('logit', 'probability', 'bce', 'softmax', 'softmax_ce')
@@ -75,6 +75,19 @@ def terms_of(loss: nn.Module | Sequence[nn.Module] | None) -> list[nn.Module]:
     return list(terms)
 
 
+def check_losses(term: nn.Module, losses: object) -> dict[str, Tensor]:
+    """What a term gave, or a ValueError unless that is numbers by name."""
+    if not isinstance(losses, dict):
+        raise ValueError(
+            f"{type(term).__name__} must give losses by name, as {{'loss_area': ...}}, got a {type(losses).__name__}"
+        )
+    for name, loss in losses.items():
+        if not isinstance(name, str) or not isinstance(loss, Tensor) or loss.ndim:
+            got = f'{tuple(loss.shape)}' if isinstance(loss, Tensor) else f'a {type(loss).__name__}'
+            raise ValueError(f'{type(term).__name__} must give a tensor with one number as {name!r}, got {got}')
+    return losses
+
+
 def mining_loss(erased_scores: Tensor, labels: Tensor, pairs: Tensor, form: str = 'bce') -> Tensor:
     """L_am (Eq. 5): how much of its class an erased image still shows.
 
@@ -107,7 +120,7 @@ def mining_loss(erased_scores: Tensor, labels: Tensor, pairs: Tensor, form: str 
         values = own
     else:
         values = _softmax_form(erased_scores, cls, own, form)
-    return _mean_over_images(values, image, len(labels))
+    return mean_over_images(values, image, len(labels))
 
 
 def extra_loss(maps: Tensor, masks: Tensor, pairs: Tensor, count: int, form: str = 'l2') -> Tensor:
@@ -128,8 +141,10 @@ def extra_loss(maps: Tensor, masks: Tensor, pairs: Tensor, count: int, form: str
 
     """
     check_choice('ext_form', form, FORMS)
-    if not len(masks) == len(maps) == len(pairs):
-        raise ValueError(f'masks must be one a positive label, {len(maps)}, got {len(masks)}')
+    if len(maps) != len(pairs):
+        raise ValueError(f'need one map a pair, got {len(maps)} maps and {len(pairs)} pairs')
+    if len(masks) != len(pairs):
+        raise ValueError(f'masks must be one a positive label, {len(pairs)}, got {len(masks)}')
     masks = to_device(masks, maps).to(maps)
     known = ~masks.isnan()
     masks = masks.nan_to_num()
@@ -141,7 +156,7 @@ def extra_loss(maps: Tensor, masks: Tensor, pairs: Tensor, count: int, form: str
         values = _weighted_mean(1 - target, weight * maps)
     else:
         values = _weighted_mean((maps - target) ** 2 if form == 'l2' else (maps - target).abs(), weight)
-    return _mean_over_images(values, to_device(pairs[:, 0], maps), count)
+    return mean_over_images(values, to_device(pairs[:, 0], maps), count)
 
 
 def _softmax_form(scores: Tensor, cls: Tensor, own: Tensor, form: str) -> Tensor:
@@ -152,12 +167,6 @@ def _softmax_form(scores: Tensor, cls: Tensor, own: Tensor, form: str) -> Tensor
     if form == 'softmax':
         return (own - total).exp()
     return total - scores.scatter(1, cls[:, None], -torch.inf).logsumexp(1)
-
-
-def _mean_over_images(values: Tensor, image: Tensor, count: int) -> Tensor:
-    """Mean of ``values`` (P,) within each image, summed and divided by ``count``; ``image`` (P,) says whose."""
-    per_image = values.new_zeros(count).index_add(0, image, torch.ones_like(values))
-    return (values / per_image[image]).sum() / max(count, 1)
 
 
 def _weighted_mean(values: Tensor, weight: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """GAIN for plain PyTorch: the whole training step around a classifier (Li et al., CVPR 2018, arXiv:1802.10171)."""
 
 import logging
+import warnings
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
@@ -9,10 +10,20 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
-from gain_plugin.attention import blur, check_images, check_labels, check_soft_mask, erase, normalize_maps, soft_mask
+from gain_plugin.attention import (
+    blur,
+    check_images,
+    check_labels,
+    check_soft_mask,
+    erase,
+    fitting_fill,
+    normalize_maps,
+    soft_mask,
+)
 from gain_plugin.cam import CAM
 from gain_plugin.health import map_health
 from gain_plugin.hosts import (
+    recomputes,
     refuse_checkpointing,
     refuse_chunks,
     refuse_compiled,
@@ -20,7 +31,7 @@ from gain_plugin.hosts import (
     tell_of_scorers,
     warn_of_cut,
 )
-from gain_plugin.losses import terms_of
+from gain_plugin.losses import check_losses, terms_of
 from gain_plugin.masks import check_masks
 from gain_plugin.passes import as_it_is, of_images, one_at_a_time, pass_with
 from gain_plugin.recorder import Recorder
@@ -122,10 +133,15 @@ class GAIN(CAM):
         )
         self.terms = nn.ModuleList(terms_of(loss))
         make = SCORERS[scorer] if isinstance(scorer, str) else scorer
-        self.scorer = make if isinstance(make, Scorer) else make(classifier)
+        made = make if isinstance(make, Scorer) else make(classifier)
+        if isinstance(made, Scorer) and '_modules' not in vars(made):
+            raise ValueError(f'{type(made).__name__}.__init__ must call super().__init__(classifier) first')
+        self.scorer = made
         if not isinstance(self.scorer, Scorer):
             raise ValueError(f'scorer made a {type(self.scorer).__name__}: let it be a subclass of gain_plugin.Scorer')
-        refuse_checkpointing(classifier, self.scorer, second_order, bool(self.found and self.found.recomputes))
+        self._recomputes = recomputes(classifier) or bool(self.found and self.found.recomputes)
+        if self._recomputes:
+            refuse_checkpointing(classifier, self.scorer, second_order)
         if self.found and self.found.cut is not None:
             warn_of_cut(self.found.cut)
         if chunk_size is not None:
@@ -193,7 +209,7 @@ class GAIN(CAM):
         *,
         inputs: dict[str, Any] | None = None,
     ) -> dict[str, Tensor]:
-        """The weighted terms, from what a pass over ``images`` recorded; shapes as in ``forward``."""
+        """The weighted terms, from what a pass over ``images`` recorded, as ``read`` gives it."""
         return self.losses(self.step(images, labels, features, scores, masks, inputs=inputs))
 
     def step(
@@ -222,20 +238,25 @@ class GAIN(CAM):
             drawn=drawn[shown],
             masks=None if masks is None else check_masks(masks, labels, images),
             strength=strength,
-            attend=lambda: self._attend(images, shown, features, scores),
-            erase=lambda maps, image: self.erase(images, maps, image, fill()),
             chunk_size=self.chunk_size,
-            score=lambda erased, image: self.scorer(self, erased, of_images(inputs or {}, image, len(images))),
-            attend_to=lambda others: self._attend_to(others, shown, inputs or {}),
+            _attend=lambda: self._attend(images, shown, features, scores),
+            _attend_to=lambda others: self._attend_to(others, shown, inputs or {}),
+            _erase=lambda maps, image: self.erase(images, maps, image, fill()),
+            _score=lambda erased, image: self._score(
+                erased, of_images(inputs or {}, image, len(images)), scores.shape[1]
+            ),
         )
 
     def losses(self, step: Step) -> dict[str, Tensor]:
         """The weighted terms of a step, by name; fills ``health``."""
         losses: dict[str, Tensor] = {}
         for term in self.terms:
-            own = term(step)
+            own = check_losses(term, term(step))
             if losses.keys() & own.keys():
-                raise ValueError(f'two terms give {sorted(losses.keys() & own.keys())}: let each have its own names')
+                raise ValueError(
+                    f'{type(term).__name__} gives {sorted(losses.keys() & own.keys())}, as a term before it: let each '
+                    'have its own names'
+                )
             losses.update(own)
         if 'maps' in vars(step) and len(step.pairs):  # made by a term
             maps = step.maps.detach()
@@ -260,7 +281,7 @@ class GAIN(CAM):
 
     def fill_of(self, images: Tensor) -> Tensor | None:
         """What erased pixels of ``images`` (N, C, H, W) become, in that shape; None for zero."""
-        return None if self.fill is None else self.fill(images)
+        return None if self.fill is None else fitting_fill(self.fill(images), images)
 
     def mask(self, maps: Tensor) -> Tensor:
         """Soft masks (Eq. 4) of ``maps`` in 0..1, both (P, h, w)."""
@@ -292,8 +313,28 @@ class GAIN(CAM):
             self._differentiated_twice = True
         return maps
 
+    def _score(self, erased: Tensor, inputs: dict[str, Any], classes: int) -> Tensor:
+        scores = self.scorer(self, erased, inputs)
+        if not isinstance(scores, Tensor) or scores.shape != (len(erased), classes):
+            got = tuple(scores.shape) if isinstance(scores, Tensor) else f'a {type(scores).__name__}'
+            raise ValueError(
+                f'{type(self.scorer).__name__} must give scores (P, K) = {(len(erased), classes)}, got {got}'
+            )
+        if erased.requires_grad and not scores.requires_grad and (self.found is None or self.found.cut is None):
+            warnings.warn(
+                f'{type(self.scorer).__name__} gives scores without a graph to the erased images, so that loss_am is a '
+                'constant and guides nothing: take no_grad() or detach() out of its forward()',
+                stacklevel=2,
+            )
+        return scores
+
     def _attend_to(self, images: Tensor, shown: Tensor, inputs: dict[str, Any]) -> Tensor:
         check_images(images)
+        if self._recomputes:
+            raise ValueError(
+                'gradient checkpointing would compute other images again with the running statistics of the '
+                'classifier: switch it off for a term that calls attend_to()'
+            )
         with self.record() as recorder:
             output = pass_with(self.classifier, as_it_is, (images,), {**self.score_kwargs, **inputs})
         return self._attend(images, shown, *self.read(recorder, output))

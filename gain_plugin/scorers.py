@@ -1,4 +1,4 @@
-"""Who scores the erased images: one class each."""
+"""Who scores the erased images: a Python class for each."""
 
 import copy
 from functools import partial
@@ -24,10 +24,16 @@ class Scorer(nn.Module):
         super().__init__()
 
     def start(self, classifier: nn.Module) -> None:
-        """Guidance begins now, as after a warm-up."""
+        """Guidance begins now, as after a warm-up; told to the scorers that this one is made of."""
+        for part in self.children():
+            if isinstance(part, Scorer):
+                part.start(classifier)
 
     def update(self, classifier: nn.Module) -> None:
-        """A guided training step begins."""
+        """A guided training step begins; told to the scorers that this one is made of."""
+        for part in self.children():
+            if isinstance(part, Scorer):
+                part.update(classifier)
 
     def forward(self, cam: 'CAM', images: Tensor, inputs: dict[str, Any]) -> Tensor:
         """(P, K) scores of erased ``images`` (P, C, H, W).
@@ -38,7 +44,7 @@ class Scorer(nn.Module):
             inputs: keyword arguments of the classifier for these images.
 
         """
-        raise NotImplementedError
+        raise NotImplementedError(f'{type(self).__name__} needs forward(cam, images, inputs)')
 
 
 class Shared(Scorer):

@@ -1,16 +1,16 @@
-"""Copies between the CPU and an accelerator for which neither waits: labels decide what is computed, on the CPU."""
+"""Copies between CPU and accelerator that stall neither: labels are kept on the CPU, where they decide what is done."""
 
 import torch
 from torch import Tensor
 
 
 def to_device(tensor: Tensor, like: Tensor) -> Tensor:
-    """``tensor`` where ``like`` is; the device goes on meanwhile."""
-    return tensor.to(like.device, non_blocking=True)
+    """``tensor`` where ``like`` is; a device goes on meanwhile."""
+    return tensor.to(like.device, non_blocking=like.device.type != 'cpu')  # towards the CPU nobody would wait for it
 
 
 class OnCPU:
-    """A copy on the CPU that is made while the device works on what it is given next.
+    """A copy on the CPU, or the tensor itself if it is there, made while the device works on what it is given next.
 
     Begun before a pass and asked for after it, it has long been there: the CPU then waits for the copy, not for the
     pass.

@@ -6,9 +6,21 @@ import numpy as np
 import pytest
 import timm
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from gain_plugin import CAM, EMA, GAIN, GAINLoss, attention_maps, blur, erase, extra_loss, mining_loss, soft_mask
+from gain_plugin import (
+    CAM,
+    EMA,
+    GAIN,
+    GAINLoss,
+    Scorer,
+    attention_maps,
+    blur,
+    erase,
+    extra_loss,
+    mining_loss,
+    soft_mask,
+)
 from gain_plugin.masks import pair_masks
 
 LAYERS = {'target_layer': 'features', 'score_layer': ''}
@@ -35,8 +47,8 @@ CLASSES = torch.arange(4 * 16 * 18).view(4, 16, 18) % 4
         ({'omega': INF}, 'omega must be above 0'),
         ({'omega': '10'}, "omega must be above 0, .* got '10'"),
         ({'omega': 1e9}, r'omega=1e\+09 is a step, through which no gradient comes: take 1000 at most'),
-        ({'fill': 'grey'}, "fill must be one of .* or a function, got 'grey'"),
-        ({'fill': 3}, 'fill must be one of .* or a function, got 3'),
+        ({'fill': 'grey'}, "fill must be one of .* or an object of your own, got 'grey'"),
+        ({'fill': 3}, 'fill must be one of .* or an object of your own, got 3'),
         ({'scorer': 'own'}, "scorer must be one of .* got 'own'"),
         ({'scorer': 3}, 'scorer must be one of .* got 3'),
         ({'one_class': 'no'}, "one_class must be True or False, got 'no'"),
@@ -152,6 +164,61 @@ def test_nothing_stands_for_probabilities_or_a_model_without_gradients(tiny):
         built = tiny()
     with pytest.raises(ValueError, match=r'built under torch.inference_mode\(\), so that no gradient can pass'):
         GAIN(built, **LAYERS)
+
+
+def scorer_of(give):
+    class Own(Scorer):
+        def forward(self, cam, images, inputs):
+            return give(cam.score(cam.classifier, images, inputs, torch.detach))
+
+    return Own
+
+
+def term_of(give):
+    class Own(nn.Module):
+        def forward(self, step):
+            return give(step)
+
+    return Own()
+
+
+class Unprepared(Scorer):
+    def __init__(self, classifier):
+        pass
+
+
+@pytest.mark.parametrize(
+    ('settings', 'message'),
+    [
+        ({'scorer': scorer_of(lambda scores: None)}, r'Own must give scores \(P, K\) = \(6, 3\), got a NoneType'),
+        ({'scorer': scorer_of(lambda scores: scores[:, 0])}, r'scores \(P, K\) = \(6, 3\), got \(6,\)'),
+        ({'scorer': scorer_of(lambda scores: scores[:, :2])}, r'scores \(P, K\) = \(6, 3\), got \(6, 2\)'),
+        ({'scorer': scorer_of(lambda scores: scores.repeat(2, 1))}, r'= \(6, 3\), got \(12, 3\)'),
+        ({'scorer': Unprepared}, r'Unprepared.__init__ must call super\(\).__init__\(classifier\) first'),
+        ({'scorer': Scorer}, r'Scorer needs forward\(cam, images, inputs\)'),
+        ({'fill': lambda images: None}, 'fill must give a tensor that broadcasts to the images .* got a NoneType'),
+        ({'fill': lambda images: images[:, 0]}, r'broadcasts to the images \(4, 3, 16, 18\), got \(4, 16, 18\)'),
+        ({'fill': lambda images: images.repeat(2, 1, 1, 1)}, r'got \(8, 3, 16, 18\)'),
+        ({'weigh': lambda features, gradients: gradients.mean((0, 2, 3))[None]}, r'weigh must give .* got \(1, 5\)'),
+        ({'weigh': lambda features, gradients: None}, 'weigh must give .* got a NoneType'),
+        ({'loss': term_of(lambda step: step.maps.mean())}, 'Own must give losses by name, .* got a Tensor'),
+        ({'loss': term_of(lambda step: {'loss': step.maps})}, "one number as 'loss', got"),
+        ({'loss': term_of(lambda step: {None: step.maps.mean()})}, 'one number as None, got'),
+        ({'loss': term_of(lambda step: step.attend_to(IMAGES[:2]))}, 'takes the 4 images of the batch .* got 2'),
+        (
+            {'loss': term_of(lambda step: step.erase_and_score(step.maps[:2], step.pairs))},
+            'need one map a pair, got 2 maps and 6 pairs',
+        ),
+    ],
+)
+def test_pieces_of_ones_own(tiny, settings, message):
+    with pytest.raises((ValueError, NotImplementedError), match=message):
+        GAIN(tiny(), **{**LAYERS, **settings})(IMAGES, LABELS)
+
+
+def test_a_scorer_without_a_graph_is_told(tiny):
+    with pytest.warns(UserWarning, match='Own gives scores without a graph to the erased images'):
+        GAIN(tiny(), scorer=scorer_of(Tensor.detach), **LAYERS)(IMAGES, LABELS)
 
 
 @pytest.mark.parametrize('layer', ['blocks.1', 'blocks.1.attn', 'norm'])

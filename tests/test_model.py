@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from test_attention import loop_maps
 from torch import nn
 
-from gain_plugin import EMA, GAIN, Detached, GAINLoss, Scorer, blur, erase, normalize_maps, soft_mask
+from gain_plugin import EMA, GAIN, Detached, Frozen, GAINLoss, Scorer, blur, erase, normalize_maps, soft_mask
 from gain_plugin.hosts import tell_of_scorers
 from gain_plugin.synthetic import small_classifier
 
@@ -267,6 +267,45 @@ def test_another_scorer_fill_and_term(tiny, images, labels):
     torch.testing.assert_close(losses['loss_coverage'], maps.mean())
 
 
+def test_a_colour_fills_each_image(tiny, images, labels):
+    colour = torch.tensor([1.0, -2.0, 3.0])[:, None, None]
+    fill = GAIN(tiny(), fill=lambda images: colour, **LAYERS).fill_of(images)
+    assert torch.equal(fill, colour.expand(4, 3, 16, 18))
+
+
+def test_scorers_that_a_scorer_is_made_of_start_with_it(tiny, images, labels):
+    class Halves(Scorer):
+        def __init__(self, classifier):
+            super().__init__(classifier)
+            self.frozen, self.ema = Frozen(classifier), EMA(classifier)
+
+        def forward(self, cam, images, inputs):
+            return (self.frozen(cam, images, inputs) + self.ema(cam, images, inputs)) / 2
+
+    classifier = tiny()
+    gain = GAIN(classifier, scorer=Halves, **LAYERS)
+    with torch.no_grad():
+        classifier.fc.bias += 1
+    gain.start()
+    assert torch.equal(gain.scorer.frozen.model.fc.bias, classifier.fc.bias)
+    gain.train()(images, labels)
+    assert gain.scorer.ema.average.n_averaged == 1
+
+
+def test_the_mean_of_a_term_is_over_images_and_never_nan(tiny, images, labels):
+    means = []
+
+    class Ones(torch.nn.Module):
+        def forward(self, step):
+            means.append(step.mean(torch.ones(len(step.pairs))))
+            return {}
+
+    gain = GAIN(tiny(), Ones(), **LAYERS)
+    gain(images, labels)
+    gain(images, torch.zeros_like(labels))
+    assert means == [0.75, 0]  # three of four images have a label
+
+
 def test_a_term_sees_maps_of_other_images_and_leaves_no_trace(tiny, images, labels):
     class Mirrored(torch.nn.Module):
         def forward(self, step):
@@ -482,7 +521,7 @@ def test_chunks_of_batch_norm_in_training_are_refused(tiny):
 
 def test_what_cannot_be_added_up_or_scored_is_refused(tiny, images, labels):
     model = GAIN(tiny(), [GAINLoss(), GAINLoss(mining='logit')], target_layer='features')
-    with pytest.raises(ValueError, match=r"two terms give \['loss_am'\]"):
+    with pytest.raises(ValueError, match=r"GAINLoss gives \['loss_am'\], as a term before it"):
         model(images, labels)
     with pytest.raises(ValueError, match='scorer made a Identity: let it be a subclass of gain_plugin.Scorer'):
         GAIN(tiny(), target_layer='features', scorer=nn.Identity)

@@ -90,7 +90,7 @@ def test_training_runs_no_code_of_a_checkpoint_either(run, weights, tmp_path, wa
 def test_a_work_directory_of_broken_checkpoints_begins_anew(run, tmp_path):
     (tmp_path / 'iter_1.pth').write_bytes(b'PK')
     (tmp_path / 'last_checkpoint').write_text(str(tmp_path / 'iter_1.pth'))
-    short = ['--cfg-options', 'train_cfg.max_iters=1', 'train_cfg.val_interval=9', 'train_dataloader.batch_size=2']
+    short = [*SMALL, 'train_cfg.max_iters=1', 'train_cfg.val_interval=9', 'train_dataloader.batch_size=2']
     run('train', CONFIG, '--work-dir', tmp_path, '--resume', *short)
     assert not (tmp_path / '.iter_1.pth.part').exists()
     assert torch.load(tmp_path / 'iter_1.pth', weights_only=False)['meta']['iter'] == 1

@@ -135,4 +135,4 @@ def _steps(loop: Any) -> int:
 
 
 def _losses(names: Sequence[str]) -> list[str]:
-    return [name for name in names if name.startswith('train/loss')][:3]
+    return [name for name in names if name.startswith('train/loss')]

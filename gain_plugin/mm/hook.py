@@ -69,6 +69,8 @@ class GAINHook(Hook):
         ramp: int | None = None,
     ) -> None:
         terms = [loss or {}] if loss is None or isinstance(loss, dict) else loss
+        if not isinstance(terms, Sequence) or not terms or not all(isinstance(term, dict) for term in terms):
+            raise ValueError(f'loss must be a config, as dict(alpha=0.5), or a list of them, got {loss!r}')
         self._terms = [MODELS.build({'type': 'GAINLoss', **term}) for term in terms]
         self.options = with_functions({'scorer': 'frozen', 'one_class': True, **(gain or {})})
         inspect.signature(GAIN).bind(nn.Identity(), **self.options)  # a wrong name fails here, not after hours

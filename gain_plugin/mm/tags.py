@@ -46,7 +46,9 @@ class TagLoss(nn.Module):
         self.loss_weight = loss_weight
         self.loss_name = loss_name
 
-    def forward(self, logits: Tensor, mask: Tensor, weight: Tensor | None = None, ignore_index: int = 255) -> Tensor:
+    def forward(
+        self, logits: Tensor, mask: Tensor, weight: Tensor | None = None, ignore_index: int = UNKNOWN
+    ) -> Tensor:
         """Mean over images and classes.
 
         Args:

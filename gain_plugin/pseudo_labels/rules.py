@@ -27,7 +27,7 @@ class LabelRule(NamedTuple):
     refine: str | Callable[[Tensor, Tensor], Tensor] | None = None
     """``'pamr'`` draws the maps to the edges of the image, before the thresholds; ``'crf'`` the labels, after them. Or
     a function of a module, in the place of PAMR: of maps (n, H, W) in 0..1 and the image (3, H, W) float32 in 0..255,
-    it gives maps (n, H, W)."""
+    it gives finite maps (n, H, W), which are then divided by their own maxima."""
     otsu: bool = False
     """Each image has a threshold of its own, ``otsu_threshold``, in place of ``foreground`` and ``background``."""
 

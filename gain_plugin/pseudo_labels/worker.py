@@ -130,8 +130,9 @@ def refine_maps(maps: Tensor, img_path: str, rule: LabelRule) -> Tensor:
     if refine is None or isinstance(refine, str):
         return maps
     refined = refine(maps, torch.from_numpy(read_image(img_path).copy()).permute(2, 0, 1).float())
-    if refined.shape != maps.shape:
-        raise ValueError(f'refine={refine} made maps {tuple(refined.shape)} of {tuple(maps.shape)}')
+    if not isinstance(refined, Tensor) or refined.shape != maps.shape or not refined.isfinite().all():
+        got = tuple(refined.shape) if isinstance(refined, Tensor) else f'a {type(refined).__name__}'
+        raise ValueError(f'refine={refine} must give finite maps {tuple(maps.shape)} as a tensor, got {got}')
     return refined / (refined.amax((-2, -1), keepdim=True) + 1e-5)
 
 

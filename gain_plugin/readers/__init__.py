@@ -1,6 +1,6 @@
 """Readers of what others leave, one file a format, and the writer of what ``VOCTagsDataset`` reads."""
 
-from gain_plugin.readers.annotations import Annotations, Photo, Region
+from gain_plugin.readers.annotations import Annotations, Photo, Region, number_of
 from gain_plugin.readers.coco import read_coco
 from gain_plugin.readers.config import write_config
 from gain_plugin.readers.draw import draw_mask
@@ -20,6 +20,7 @@ __all__ = [
     'Region',
     'divide',
     'draw_mask',
+    'number_of',
     'read_classes',
     'read_coco',
     'read_folders',

@@ -58,8 +58,8 @@ class Annotations:
         notes: sentences about what was left out or taken for granted.
 
     Raises:
-        ValueError: no photo, no class, a name twice or outside of the root, or a class without a name, twice or called
-            background.
+        ValueError: no photo, no class, a name twice or outside of the root, a class without a name, twice or called
+            background, or labels that are none of the classes.
 
     """
 
@@ -82,6 +82,13 @@ class Annotations:
                 raise ValueError(f'{self.root}: the {what} {twice[0]!r} is there {names.count(twice[0])} times')
         for photo in self.photos:
             check_name(photo.name, self.root)
+            if sorted(set(photo.labels)) != [*photo.labels] or not all(
+                0 <= i < len(self.classes) for i in photo.labels
+            ):
+                raise ValueError(
+                    f'{self.root}: the labels of {photo.name} must be ascending and below {len(self.classes)}, '
+                    f'got {list(photo.labels)}'
+                )
 
 
 def check_name(name: object, where: object) -> str:
