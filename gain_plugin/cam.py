@@ -26,7 +26,8 @@ class CAM(nn.Module):
     Args:
         classifier: the model, one score a class.
         target_layer: name of the layer f of Eq. 2, which gives a grid: (N, C, h, w), (N, h, w, C) or tokens; or of a
-            layer that it goes into, as ``'head:input'``. Found by ``find_layers`` if not given.
+            layer that it goes into, as ``'head:input'``, or with the ReLU behind it, as ``'norm:relu'``. Found by
+            ``find_layers`` if not given.
         score_layer: name of the layer that gives the scores; ``''`` is the classifier itself. Found, too, or the
             classifier itself beside a given ``target_layer``.
         reshape: a function that brings what the target layer gives into (N, C, h, w), where no layout can be learnt.
@@ -36,6 +37,7 @@ class CAM(nn.Module):
             with ``logits``.
         weigh: another map than Grad-CAM, as in ``attention_maps``.
         score_kwargs: keyword arguments with which the classifier gives scores, as ``{'mode': 'tensor'}`` in mmengine.
+            ``inputs`` of a batch take the place of those with the same names.
 
     Raises:
         ValueError: no layers found, or no layer of that name.
@@ -104,7 +106,7 @@ class CAM(nn.Module):
         recorder = Recorder(self.classifier, *names, whole=self.score_layer, graph_from=self.target_layer)
         with one_at_a_time(self.classifier), torch.inference_mode(False), torch.no_grad(), recorder:
             images = images.clone() if images.is_inference() else images
-            output = self.classifier(images.clone(), **self.score_kwargs, **(inputs or {}))  # some write into it
+            output = self._pass(images, inputs)
             features, scores = self.read(recorder, output)
             maps = self.maps(images, labels, features, scores, second_order=False).detach()
         torch.clear_autocast_cache()  # weights cast without a graph must not serve a training step
@@ -183,6 +185,9 @@ class CAM(nn.Module):
         with torch.random.fork_rng(devices), Recorder(model, self.score_layer, whole=self.score_layer) as recorder:
             output = pass_with(model, replace, (images,), {**self.score_kwargs, **inputs})
         return self._scores_of(recorder, output)
+
+    def _pass(self, images: Tensor, inputs: dict[str, Any] | None) -> Any:
+        return self.classifier(images.clone(), **{**self.score_kwargs, **(inputs or {})})  # some write into it
 
     def _scores_of(self, recorder: Recorder, output: Any) -> Tensor:
         given = output if self.score_layer == '' and output is not None else recorder[self.score_layer]

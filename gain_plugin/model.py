@@ -188,7 +188,7 @@ class GAIN(CAM):
         on_cpu = OnCPU(labels) if isinstance(labels, Tensor) else None
         with one_at_a_time(self.classifier):
             with self.record() as recorder:
-                output = self.classifier(images.clone(), **self.score_kwargs, **(inputs or {}))  # some write into it
+                output = self._pass(images, inputs)
             features, scores = self.read(recorder, output)
             labels = on_cpu.wait() if on_cpu else labels
             return output, self.guide(images, labels, features, scores, masks, inputs=inputs)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
 INPUT = ':input'
+RELU = ':relu'
 
 
 class Recorder:
@@ -24,7 +25,8 @@ class Recorder:
     Args:
         model: the model.
         *names: names of its layers as in ``model.named_modules()``; ``''`` is the model itself. With ``':input'`` at
-            the end of a name, what goes into the layer is kept instead.
+            the end of a name, what goes into the layer is kept instead; with ``':relu'``, what a ReLU that follows and
+            is no layer of its own makes of the output.
         whole: a name among them whose output is kept as it is, collection or not.
         graph_from: a layer at which the graph begins: what lies below runs without one, as for evaluation.
         twice_from: a layer from which on the graph is to be differentiated twice. Fused attention cannot be: there the
@@ -83,10 +85,11 @@ class Recorder:
         return kept[0]
 
     def _listen(self, name: str, layer: nn.Module) -> torch.utils.hooks.RemovableHandle:
-        keep = self._keeper(name)
+        keep = self._keeper(name)  # a copy that the model makes of the layer in its pass has the hook, too
         if name.endswith(INPUT):
-            return layer.register_forward_pre_hook(lambda layer, args: (keep(args[0]), *args[1:]))
-        return layer.register_forward_hook(lambda layer, args, output: keep(output))
+            return layer.register_forward_pre_hook(lambda fired, args: keep(args) if fired is layer else args)
+        made = _rectified if name.endswith(RELU) else lambda output: output
+        return layer.register_forward_hook(lambda fired, args, output: keep(made(output)) if fired is layer else output)
 
     def _keeper(self, name: str) -> Callable[[Any], Any]:
         """Keeps the value it is given and returns what goes on in its place."""
@@ -109,15 +112,20 @@ class Recorder:
 
 
 def get_layer(model: nn.Module, name: str) -> nn.Module:
-    """The layer of that name, with or without ``':input'``; a ValueError names the closest ones where there is none."""
+    """The layer of that name, whatever its ending; a ValueError names the closest ones where there is none."""
     if not isinstance(name, str):
         raise ValueError(f'a layer must be named as in named_modules(), got {name!r}')
     layers = dict(model.named_modules(remove_duplicate=False))
-    name = name.removesuffix(INPUT)
+    name = name.removesuffix(INPUT).removesuffix(RELU)
     if name not in layers:
         close = difflib.get_close_matches(name, layers, n=3) or list(layers)[-3:]
         raise ValueError(f'{type(model).__name__} has no layer {name!r}; closest: {", ".join(map(repr, close))}')
     return layers[name]
+
+
+def _rectified(output: Tensor) -> Tensor:
+    """What a ReLU makes of it, but just above zero instead of zero: the ReLU that follows lets every gradient pass."""
+    return output.clamp_min(6e-8 if output.dtype == torch.half else torch.finfo(output.dtype).tiny)
 
 
 def _first_tensor(value: Any, *, begin: bool, needs: bool) -> tuple[Any, Any]:

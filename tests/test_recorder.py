@@ -1,8 +1,10 @@
+import copy
 import threading
 
 import pytest
 import torch
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from gain_plugin.recorder import Recorder
 
@@ -99,3 +101,62 @@ def test_a_frozen_network_below_a_layer_is_no_hindrance(images):
     with Recorder(model, '0', twice_from='0') as recorder:
         output = model(images)
     assert torch.autograd.grad(output.sum(), recorder['0'])[0].any()
+
+
+def test_copies_that_a_model_makes_of_its_layers_are_not_recorded(images):
+    class Copying(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 4, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.conv(x) + copy.deepcopy(self.conv)(x.flip(-1)).detach()
+
+    model = Copying()
+    with Recorder(model, 'conv', 'conv:input') as recorder:
+        model(images)
+    torch.testing.assert_close(recorder['conv'], model.conv(images))
+    assert recorder['conv:input'].equal(images)
+
+
+def test_the_first_tensor_that_goes_into_a_layer_is_kept(images):
+    class Named(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = nn.Module()
+            self.inner.forward = lambda word, x: x.abs()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.inner('word', x)
+
+    model = Named()
+    with Recorder(model, 'inner:input') as recorder:
+        model(images)
+    assert recorder['inner:input'].equal(images)
+
+
+@pytest.mark.parametrize('in_place', [False, True])
+def test_behind_a_relu_that_is_no_layer_every_cell_has_its_gradient(images, in_place):
+    class Functional(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.head = nn.Conv2d(3, 4, 3), nn.Linear(4, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head(F.relu(self.conv(x), inplace=in_place).mean((2, 3)))
+
+    model = Functional()
+    parameters = list(model.parameters())
+    plain = model(images)
+    with Recorder(model, 'conv:relu') as recorder:
+        scores = model(images)
+    features = recorder['conv:relu']
+    torch.testing.assert_close(features, model.conv(images).relu())
+    (gradient,) = torch.autograd.grad(scores[:, 0].sum(), features, retain_graph=True)
+    cells = features[0, 0].numel()
+    torch.testing.assert_close(gradient, (model.head.weight[0] / cells)[:, None, None].expand_as(features))
+    assert scores.equal(plain)
+    grads = zip(
+        torch.autograd.grad(scores.sum(), parameters), torch.autograd.grad(plain.sum(), parameters), strict=True
+    )
+    assert all(own.equal(other) for own, other in grads)

@@ -2,11 +2,13 @@
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import Node
 
-from gain_plugin.layers.graph import behind_selection, leading_to, nodes_behind, passed_by_all
+from gain_plugin.layers.graph import arms, behind_selection, leading_to, nodes_behind, passed_by_all
 from gain_plugin.layers.layout import layouts
-from gain_plugin.layers.probe import INPUT, Output, Probe, listening, tensors_in
+from gain_plugin.layers.probe import Output, Probe, listening, tensors_in
 from gain_plugin.layers.read import Reader
+from gain_plugin.recorder import INPUT, RELU
 
 SHALLOW = 0.25
 """Share of the network's layers with weights below the target layer, under which maps know little of objects."""
@@ -51,10 +53,8 @@ def choose(probe: Probe, scores: Tensor, candidates: list[Output], reader: Reade
     target = _last_common(probe, scores, candidates) or candidates[-1]
     if share_below(probe.outputs, target) >= SHALLOW:
         return target
-    behind = set(nodes_behind(scores))
-    heads = [o.value for o in probe.outputs if o.value.shape == scores.shape and o.value.grad_fn in behind]
     sure = [output for output in candidates if reader.sure(output)]
-    branches = [_last_common(probe, head, sure) for head in heads]
+    branches = [_last_common(probe, arm, sure) for arm in arms(scores, probe.images)]
     return max([target, *filter(None, branches)], key=lambda output: share_below(probe.outputs, output))
 
 
@@ -69,8 +69,8 @@ def common_input(probe: Probe, scores: Tensor, reader: Reader) -> Output | None:
     return _last_common(probe, scores, candidates_of(probe, scores, reader, inputs)[0])
 
 
-def activated(probe: Probe, target: Output) -> Output:
-    """What goes into the next layer, where only a ReLU that is no layer of its own lies between: the same grid."""
+def activated(probe: Probe, target: Output, scores: Tensor) -> Output:
+    """What a ReLU that is no layer of its own makes of it, if one follows; named as what goes into the next layer."""
     for output in probe.outputs:
         given = output.input
         if isinstance(given, Tensor) and given.ndim == 4 and given.shape == target.value.shape:
@@ -81,7 +81,19 @@ def activated(probe: Probe, target: Output) -> Output:
             in_place = given is target.value and given._version > target.version
             if (apart or in_place) and sum(other.name == output.name for other in probe.outputs) == 1:
                 return target._replace(name=output.name + INPUT)
-    return target
+    return target._replace(name=target.name + RELU) if relu_follows(probe, target, scores) else target
+
+
+def relu_follows(probe: Probe, output: Output, scores: Tensor) -> bool:
+    """Whether a grid goes into a ReLU and nothing else, as in ``F.relu(features)`` with a functional pooling behind."""
+    if output.value.ndim != 4 or output.given is not output.value:
+        return False
+    node = output.value.grad_fn
+    if output.value._version > output.version:
+        return node is not None and node.name() == 'ReluBackward0'
+    ends = [scores, *(tensor for tensor in tensors_in(probe.returned) if tensor.requires_grad)]
+    nodes = {node for end in ends for node in nodes_behind(end)}
+    return [n.name() for n in nodes for child, _ in n.next_functions if child is node] == ['ReluBackward0']
 
 
 def repeated_views(probe: Probe, scores: Tensor, reader: Reader) -> Output | None:
@@ -113,14 +125,16 @@ def _has_results(output: Output) -> bool:
     return any(output.value.grad_fn in set(nodes_behind(other)) for other in others)
 
 
-def _last_common(probe: Probe, scores: Tensor, candidates: list[Output]) -> Output | None:
+def _last_common(probe: Probe, scores: Tensor | Node, candidates: list[Output]) -> Output | None:
     passed = passed_by_all(scores, probe.images)
     return next((output for output in reversed(candidates) if output.value.grad_fn in passed), None)
 
 
 def _place(outputs: list[Output], output: Output) -> int:
-    """Where in the pass an output was made: a tuple may pass on what an early layer gave."""
-    if output.given is output.value:
+    """Where in the pass it was made: a tuple may pass on what an early layer gave; an input, before its layer."""
+    if output.name.endswith(INPUT):
         name = output.name.removesuffix(INPUT)
-        return max(place for place, other in enumerate(outputs) if other.name == name)
+        return next(place for place, o in enumerate(outputs) if o.name == name or o.name.startswith(f'{name}.')) - 1
+    if output.given is output.value:
+        return max(place for place, other in enumerate(outputs) if other.name == output.name)
     return next(place for place, other in enumerate(outputs) if other.value is output.value)

@@ -9,14 +9,16 @@ _SELECTING = ('MaxPool', 'MaxBackward', 'Amax', 'Topk', 'Sort', 'Kthvalue')
 _ENDS = {'SigmoidBackward0': 'sigmoid', 'SoftmaxBackward0': 'softmax', 'LogSoftmaxBackward0': 'log_softmax'}
 
 
-def node_of(tensor: Tensor) -> Node:
-    """The node that gives the tensor its gradient; of a leaf, the node that gathers it."""
+def node_of(tensor: Tensor | Node) -> Node:
+    """The node that gives the tensor its gradient; of a leaf, the node that gathers it; a node as it is."""
+    if not isinstance(tensor, Tensor):
+        return tensor
     if tensor.grad_fn is not None:
         return tensor.grad_fn
     return tensor.view_as(tensor).grad_fn.next_functions[0][0]  # type: ignore[union-attr,return-value]
 
 
-def nodes_behind(scores: Tensor) -> list[Node]:
+def nodes_behind(scores: Tensor | Node) -> list[Node]:
     """All nodes that the scores depend on, inputs first."""
     order: list[Node] = []
     seen: set[Node] = set()
@@ -42,7 +44,7 @@ def leading_to(images: Tensor, order: list[Node], without: Iterable[Node | None]
     return leads & set(order)
 
 
-def passed_by_all(scores: Tensor, images: Tensor) -> set[Node]:
+def passed_by_all(scores: Tensor | Node, images: Tensor) -> set[Node]:
     """Nodes that lie on every path from the scores to the images."""
     order = nodes_behind(scores)
     leads = leading_to(images, order)
@@ -55,6 +57,17 @@ def passed_by_all(scores: Tensor, images: Tensor) -> set[Node]:
                 passed.add(node)
             ahead.update(child for child, _ in node.next_functions if child in leads)
     return passed
+
+
+def arms(scores: Tensor, images: Tensor) -> list[Node]:
+    """Nodes that are joined to the scores, as what the heads of two branches give is by a sum; of one path, none."""
+    leads = leading_to(images, nodes_behind(scores))
+    node = node_of(scores)
+    while True:
+        children = list(dict.fromkeys(child for child, _ in node.next_functions if child in leads))
+        if len(children) != 1:
+            return children
+        node = children[0]
 
 
 def behind_selection(scores: Tensor) -> set[Node]:

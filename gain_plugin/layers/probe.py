@@ -10,8 +10,6 @@ from torch.utils._pytree import tree_flatten
 
 from gain_plugin.passes import pass_with
 
-INPUT = ':input'
-
 
 class Output(NamedTuple):
     """What a layer put out in a pass."""
@@ -81,7 +79,7 @@ class Probe:
 def listening(model: nn.Module, keep: Callable[[str, nn.Module, tuple, object], None]) -> Iterator[None]:
     """Have ``keep`` called with name, layer, arguments and output of each layer that ends."""
     handles = [
-        layer.register_forward_hook(lambda layer, args, output, name=name: keep(name, layer, args, output))
+        layer.register_forward_hook(_kept(keep, name, layer))
         for name, layer in model.named_modules()
         if name and not isinstance(layer, torch.jit.ScriptModule)
     ]
@@ -90,6 +88,14 @@ def listening(model: nn.Module, keep: Callable[[str, nn.Module, tuple, object], 
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _kept(keep: Callable, name: str, layer: nn.Module) -> Callable[..., None]:
+    def ended(fired: nn.Module, args: tuple, output: object) -> None:
+        if fired is layer:  # and no copy that the model makes of it in its pass, which has its hooks
+            keep(name, layer, args, output)
+
+    return ended
 
 
 def tensor_of(output: object) -> Tensor | None:
@@ -168,13 +174,10 @@ def _sizes(model: nn.Module) -> Iterator[tuple[int, int]]:
 
 def _failed(model: nn.Module, images: Tensor, error: Exception) -> str:
     said = ' '.join(str(error).split())
-    way = 'name target_layer and score_layer'
-    if isinstance(error, TypeError) and 'required' in said:
-        way += (
-            ' and give what it wants beside the images as inputs= in each step, or, if it takes something before them, '
-            'wrap it in a module that takes the images first'
-        )
+    first = isinstance(error, TypeError) and 'required' in said
     return (
         f'{type(model).__name__} failed on a probing image {tuple(images.shape)}, so its layers cannot be found '
-        f'({said}): {way}, or give find_layers images= of a real batch'
+        f'({said}): give what it wants beside an image as score_kwargs=, which inputs= of a step replaces'
+        f'{"; wrap it, if it takes something before the images, in a module that takes them first" if first else ""}; '
+        'or name target_layer and score_layer; or give find_layers images= of a real batch'
     )

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from gain_plugin.layers.layout import Layout, layouts, size_of, tokens_between, unreadable
 from gain_plugin.layers.places import PLACES, changed, of_the_image, upright
-from gain_plugin.layers.probe import INPUT, Output, Probe
+from gain_plugin.layers.probe import Output, Probe
+from gain_plugin.recorder import INPUT
 
 
 class Reader:

@@ -14,16 +14,18 @@ from gain_plugin.layers.candidates import (
     candidates_of,
     choose,
     common_input,
+    relu_follows,
     repeated_views,
     share_below,
 )
 from gain_plugin.layers.graph import last_activation
 from gain_plugin.layers.layout import Layout
-from gain_plugin.layers.probe import INPUT, Output, Probe, eval_mode
+from gain_plugin.layers.probe import Output, Probe, eval_mode
 from gain_plugin.layers.read import Reader
 from gain_plugin.layers.refusals import cut_of, fired, no_scores, none_found, refuse_unlit
 from gain_plugin.layers.scores import read_scores
 from gain_plugin.passes import no_trace
+from gain_plugin.recorder import INPUT, RELU
 
 
 class Grid(NamedTuple):
@@ -93,7 +95,8 @@ def find_layers(
     Args:
         model: the classifier, left as it is.
         score_kwargs: keyword arguments with which it gives scores.
-        target_layer: a name in ``named_modules()``, or with ``':input'`` what goes into that layer; None is searched.
+        target_layer: a name in ``named_modules()``; with ``':input'`` what goes into that layer, with ``':relu'`` what
+            a ReLU behind it makes of what it gives; None is searched.
         score_layer: a name, ``''`` for the model itself; None is searched.
         scores: takes the scores (N, K), before any sigmoid or softmax, out of what the score layer gives, where
             ``read_scores`` cannot.
@@ -117,12 +120,14 @@ def find_layers(
             target, reader = _search(probe, given, reader, candidates)
         else:
             target, recomputes = _once(probe, target_layer), False
+            if target_layer.endswith(RELU) and not relu_follows(probe, target, given):
+                raise ValueError(f'{target_layer!r}: what this layer gives does not go into a ReLU alone')
             candidates = [target]
         layout = reader.learn(target) if reshape is None else None
         if target_layer is not None:
             refuse_unlit(target, given, layout, reader.size)
         found = Layers(
-            target=(activated(probe, target) if target_layer is None else target).name,
+            target=activated(probe, target, given).name if target_layer is None else target_layer,
             score=_score_layer(probe, given) if score_layer is None and scores is None else score_layer or '',
             layout=layout,
             grids=_grids([*candidates, target], reader),
@@ -187,7 +192,7 @@ def _search(probe: Probe, scores: Tensor, reader: Reader, candidates: list[Outpu
 
 def _once(probe: Probe, name: str) -> Output:
     """What the layer of that name gave, or with ``':input'`` was given, in its only pass."""
-    found = [output for output in probe.outputs if output.name == name.removesuffix(INPUT)]
+    found = [output for output in probe.outputs if output.name == name.removesuffix(INPUT).removesuffix(RELU)]
     if name.endswith(INPUT):
         found = [o._replace(name=name, value=o.input, given=o.input) for o in found if isinstance(o.input, Tensor)]
     if len(found) != 1:

@@ -54,13 +54,14 @@ HOSTS = {
     'toco-earlier': Host(vit.Contrasted, 'blocks.1', lambda output: output[3]),
     'afa': Host(vit.Affinity, 'norms.1'),
     'conformer': Host(vit.Hybrid, 'conv_head', lambda output: output[0]),
+    'conformer-sum': Host(vit.Hybrid, 'conv_head', lambda output: output[0] + output[1]),
     'conformer-tokens': Host(vit.Hybrid, 'blocks.1.norm1', lambda output: output[1]),
     'dino': Host(vit.Frozen, 'encoder.norm'),
     'clip-vit': Host(vit.SequenceFirst, 'blocks.2.norm1'),
 }
 OWN = [
     *('irn', 'irn-detached', 'seam', 'puzzlecam', 'puzzlecam-maps', 'oc-cse', 'wsol', 'mctformer-patches'),
-    *('weaktr-patches', 'toco', 'afa', 'conformer', 'dino'),
+    *('weaktr-patches', 'toco', 'afa', 'conformer', 'conformer-sum', 'dino'),
 ]
 
 

@@ -1,5 +1,6 @@
 """Networks in the forms in which public code writes them."""
 
+import copy
 import random
 import warnings
 
@@ -175,6 +176,27 @@ def test_of_two_branches_with_scores_the_deepest_is_taken():
     assert found.share > 0.5
 
 
+def test_a_part_of_the_sum_of_two_heads_is_scored_behind_a_word():
+    class Worded(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = TwoHeads()
+
+        def forward(self, word: str, x: Tensor) -> Tensor:
+            return self.net(x)
+
+    class ImagesFirst(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.worded = Worded()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.worded('word', x)
+
+    found = find_layers(ImagesFirst(), scores=lambda output: output[:, 1:])
+    assert found.target in ('worded.net.blocks.2', 'worded.net.convs.2')
+
+
 class Views(nn.Module):
     """An image and its mirror image through one trunk, and whatever lies in front of it."""
 
@@ -325,6 +347,14 @@ class Headed(nn.Module):
         return self.head(self.trunk(x).mean((2, 3)))
 
 
+def test_a_copy_that_a_model_makes_of_a_layer_is_another():
+    class Copying(Headed):
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            return self.head(self.trunk(x).mean((2, 3))), copy.deepcopy(self.trunk)(x.flip(-1))
+
+    assert find_layers(Copying(), scores=lambda output: output[0]).target == 'trunk'
+
+
 @pytest.mark.parametrize('in_place', [False, True])
 def test_a_relu_that_is_no_layer_belongs_to_the_target(in_place):
     class Functional(Headed):
@@ -336,6 +366,33 @@ def test_a_relu_that_is_no_layer_belongs_to_the_target(in_place):
             return self.head(self.pool(F.relu(self.last(self.trunk(x)), inplace=in_place)).flatten(1))
 
     assert find_layers(Functional()).target == 'pool:input'
+
+
+class Activated(Headed):
+    """A ReLU and a pooling that are no layers, as torchvision's DenseNet ends; ``raw``: something else has a look."""
+
+    def __init__(self, *, in_place: bool = False, raw: bool = False) -> None:
+        super().__init__()
+        self.last, self.in_place, self.raw = nn.Conv2d(8, 8, 3), in_place, raw
+
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        x = self.last(self.trunk(x))
+        scores = self.head(F.relu(x, inplace=self.in_place).mean((2, 3)))
+        return (scores, x.abs()) if self.raw else scores
+
+
+@pytest.mark.parametrize('in_place', [False, True])
+def test_a_relu_in_front_of_a_pooling_that_is_no_layer_belongs_to_the_target(in_place):
+    model = Activated(in_place=in_place)
+    assert find_layers(model).target == 'last:relu'
+    assert find_layers(model, target_layer='last:relu').layout == find_layers(model, target_layer='last').layout
+
+
+def test_a_relu_does_not_belong_to_features_that_something_else_uses():
+    model = Activated(raw=True)
+    assert find_layers(model, scores=lambda output: output[0]).target == 'last'
+    with pytest.raises(ValueError, match="'last:relu': what this layer gives does not go into a ReLU alone"):
+        find_layers(model, target_layer='last:relu', scores=lambda output: output[0])
 
 
 @pytest.mark.parametrize('pool', [lambda x: x.amax((2, 3)), lambda x: x.flatten(2).topk(3)[0].mean(2)])
