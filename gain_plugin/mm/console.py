@@ -28,7 +28,10 @@ class QuietRunner(Runner):
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         _import_mmseg()
-        super().__init__(*args, **settings)
+        with warnings.catch_warnings():
+            # a hint to change the loss that mmseg's own configs have: open-mmlab/mmsegmentation#1409
+            warnings.filterwarnings('ignore', 'Default ``avg_non_ignore``')
+            super().__init__(*args, **settings)
 
     def build_logger(self, log_level: int | str = 'INFO', log_file: str | None = None, **kwargs: Any) -> MMLogger:
         """Called by mmengine."""
@@ -38,6 +41,12 @@ class QuietRunner(Runner):
                 handler.setLevel(max(handler.level, logging.WARNING))
                 handler.addFilter(_is_news)
         return logger
+
+
+    def load_checkpoint(self, filename: str, *args: Any, **settings: Any) -> dict:
+        """Without what mmengine prints about it beside what it logs."""
+        with redirect_stdout(StringIO()):
+            return super().load_checkpoint(filename, *args, **settings)
 
 
 def _import_mmseg() -> None:

@@ -21,14 +21,16 @@ def test_a_line_a_stage_and_ten_per_cent_and_the_log_in_its_file(tmp_path, capfd
         runner.train()
     runner.logger.warning('"FileClient" will be deprecated in future')
     runner.logger.warning('news')
+    runner.load_checkpoint((tmp_path / 'last_checkpoint').read_text())
     out, err = capfd.readouterr()
     lines = err.splitlines()
     assert lines[0] == f'plain: log in {runner.log_dir}'
     assert [line.split()[0] for line in lines[1:]] == ['12', '25', '38', '50']  # of two runs as long as this
     assert 'loss_cls' in lines[-1]
-    assert 'news' in out and 'FileClient' not in out and 'Config' not in out
+    assert 'news' in out and 'FileClient' not in out and 'Config' not in out and 'checkpoint' not in out
     (log,) = tmp_path.glob('*/*.log')
-    assert 'FileClient' in log.read_text() and 'Config' in log.read_text()
+    text = log.read_text()
+    assert 'FileClient' in text and 'Config' in text and 'Load checkpoint from' in text
     assert all(handler.level >= logging.INFO for handler in runner.logger.handlers)
 
 
