@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 import gain_plugin.mm
 import gain_plugin.readers
 import gain_plugin.writers
+from gain_plugin.commands import main
 
 DOCS = Path(__file__).parents[1] / 'docs'
 
@@ -128,3 +129,23 @@ def test_every_registered_name_is_in_the_table():
     ours = registered & set(gain_plugin.mm.__all__)
     assert 'GAINHook' in ours
     assert [name for name in sorted(ours) if f'`{name}`' not in text] == []
+
+
+def test_every_documented_command_exists_with_its_options():
+    found = 0
+    for page in (DOCS.parent / 'README.md', *sorted(DOCS.rglob('*.md'))):
+        text = page.read_text().replace('\\\n', ' ')
+        for verb, rest in re.findall(r'gain-plugin ([a-z]+)([^`\n;|]*)', text):
+            command = main.commands[verb]
+            known = {name for option in command.params for name in option.opts}
+            used = set(re.findall(r'(?<!\S)--[a-z-]+', rest)) - {'--help'}
+            assert verb == 'convert' or used <= known, (page.name, verb, used - known)  # its options are argparse's
+            found += 1
+        for tool in re.findall(r'python (tools/\S+?\.py)', text):
+            assert (DOCS.parent / tool).is_file(), (page.name, tool)
+    assert found > 20
+
+
+def test_links_of_the_readme_lead_somewhere():
+    for link in re.findall(r'\]\((?!http)([^)#]+)', (DOCS.parent / 'README.md').read_text()):
+        assert (DOCS.parent / link).is_file(), link

@@ -42,7 +42,6 @@ class QuietRunner(Runner):
                 handler.addFilter(_is_news)
         return logger
 
-
     def load_checkpoint(self, filename: str, *args: Any, **settings: Any) -> dict:
         """Without what mmengine prints about it beside what it logs."""
         with redirect_stdout(StringIO()):
