@@ -70,12 +70,21 @@ def test_a_refinement_of_ones_own(tmp_path):
     rule.check()
     labels = label_image(task(tmp_path, rule=rule)._replace(img_path=str(tmp_path / 'photo.png')))
     assert labels.tolist() == [[1, 3, 0, 0]]  # over its maximum, 0.4, the second map of the last pixel is 0.125
-    with pytest.raises(ValueError, match=r'made maps \(1, 4\) of \(2, 1, 4\)'):
-        label_image(task(tmp_path, rule=LabelRule(refine=smaller))._replace(img_path=str(tmp_path / 'photo.png')))
+    for wrong, got in ((smaller, r'\(1, 4\)'), (broken, 'a ndarray'), (unknown, r'\(2, 1, 4\)')):
+        with pytest.raises(ValueError, match=rf'must give finite maps \(2, 1, 4\) as a tensor, got {got}'):
+            label_image(task(tmp_path, rule=LabelRule(refine=wrong))._replace(img_path=str(tmp_path / 'photo.png')))
 
 
 def smaller(maps, image):
     return maps[0]
+
+
+def broken(maps, image):
+    return maps.numpy()
+
+
+def unknown(maps, image):
+    return maps * float('nan')
 
 
 def test_otsu_takes_a_threshold_for_each_image(tmp_path):
