@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import Tensor, nn
+from tiny import Tiny
+from torch import Tensor
 
 SLOW = """
 commands/test_maps layers/test_attached layers/test_search mm/test_comparison mm/test_distributed mm/test_pipeline
@@ -28,25 +29,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.relative_to(here).with_suffix('').as_posix() in SLOW:
             item.add_marker(pytest.mark.slow)
-
-
-class Tiny(nn.Module):
-    """Two convolutions and a head that is not linear, so that second-order terms count."""
-
-    def __init__(self, classes: int = 3, channels: int = 5, batch_norm: bool = False, dropout: float = 0.0) -> None:
-        super().__init__()
-        norm = nn.BatchNorm2d(channels) if batch_norm else nn.Identity()
-        self.features = nn.Sequential(
-            nn.Conv2d(3, channels, 3, 2, 1), norm, nn.Tanh(), nn.Conv2d(channels, channels, 3)
-        )
-        self.hidden = nn.Linear(channels, 7)
-        self.drop = nn.Dropout(dropout)
-        self.fc = nn.Linear(7, classes)
-
-    def forward(self, images: Tensor) -> Tensor:
-        features = self.features(images)
-        pooled = (features**2).mean((-2, -1)) + features.mean((-2, -1))
-        return self.fc(self.drop(self.hidden(pooled).tanh()))
 
 
 @pytest.fixture(autouse=True)

@@ -3,10 +3,10 @@ import os
 import pytest
 import torch
 import torch.multiprocessing as mp
-from conftest import Tiny
 from mmengine.dataset import pseudo_collate
 from mmengine.runner import Runner
 from test_hook import LAYERS, Host, Toy
+from tiny import Tiny
 from torch.utils.data import DataLoader, Dataset
 
 from gain_plugin.mm import GAINHook
