@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from gain_plugin.losses import GAINLoss
 from gain_plugin.mm.colour_order import check_colour_order
-from gain_plugin.mm.hosts import host_of, reading_options, with_functions
+from gain_plugin.mm.drawn_anew import fingerprints, tell_of_drawn
+from gain_plugin.mm.hosts import host_of, reading_options, trained_by_softmax, with_functions
 from gain_plugin.mm.samples import bound_arguments, masks_of, multi_hot
 from gain_plugin.mm.schedule import Falling, check_iterations, schedule
 from gain_plugin.mm.segmentors import ignored_values, is_segmentor
@@ -47,7 +48,8 @@ class GAINHook(Hook):
     first class whose name begins so) and what is ignored. There is no extra supervision: the masks are in use already.
 
     Args:
-        loss: config of the loss, ``GAINLoss`` unless it has a ``type``, or a list of configs of several terms.
+        loss: config of the loss, ``GAINLoss`` unless it has a ``type``, or a list of configs of several terms. Where it
+            has no ``mining`` and the host is trained by cross entropy over its classes, that is ``'softmax_ce'``.
         gain: arguments of ``GAIN``, such as ``target_layer`` and ``score_layer``. Here ``scorer`` is ``'frozen'`` and
             ``one_class`` True unless given; ``scorer`` may be a config with a ``type``, too, and functions may be
             named, as ``fill='my_module.my_function'``.
@@ -72,11 +74,13 @@ class GAINHook(Hook):
         if not isinstance(terms, Sequence) or not terms or not all(isinstance(term, dict) for term in terms):
             raise ValueError(f'loss must be a config, as dict(alpha=0.5), or a list of them, got {loss!r}')
         self._terms = [MODELS.build({'type': 'GAINLoss', **term}) for term in terms]
+        self._open = [term for given, term in zip(terms, self._terms, strict=True) if 'mining' not in given]
         self.options = with_functions({'scorer': 'frozen', 'one_class': True, **(gain or {})})
         inspect.signature(GAIN).bind(nn.Identity(), **self.options)  # a wrong name fails here, not after hours
         self._wants_masks = any('ext_weight' in term and term['ext_weight'] for term in terms)
         self._warmup = check_iterations('warmup', warmup)
         self._ramp = check_iterations('ramp', ramp)
+        self._networks: dict[str, list[float]] = {}
         self._strength = self._guiding = 0.0
         self._saved_scorer: dict[str, Tensor] | None = None
         self._handles: list[Any] = []
@@ -101,6 +105,7 @@ class GAINHook(Hook):
                 'write default_hooks=dict(gain=dict(...))'
             )
             runner._hooks = [hook for hook in runner.hooks if hook is not self]
+        self._networks = fingerprints(host_of(runner))
 
     def before_train(self, runner: Runner) -> None:
         """Build the guidance around the host and begin to listen."""
@@ -115,6 +120,8 @@ class GAINHook(Hook):
         self._segmentor = is_segmentor(host)
         if self._segmentor and self._wants_masks:
             raise ValueError('the masks of a segmentor are its own labels already: remove ext_weight= from loss')
+        tell_of_drawn(runner, host, self._networks)
+        self._suit_terms(runner, host)
         self.gain = GAIN(host, self._terms, **self._buildable(reading_options(host, self.options)))
         check_colour_order(host, runner.train_loop.dataloader.dataset)
         scorer = self.gain.scorer
@@ -179,6 +186,12 @@ class GAINHook(Hook):
                 'training with that version, or take its state_dict alone by load_from= after removing that key'
             )
         self._saved_scorer = checkpoint.get('optimizer', {}).pop('gain_scorer', None)
+
+    def _suit_terms(self, runner: Runner, host: nn.Module) -> None:
+        for term in self._open:
+            if isinstance(term, GAINLoss) and trained_by_softmax(host):
+                term.mining = 'softmax_ce'
+                runner.logger.info("GAIN: the host is trained by cross entropy over its classes: mining='softmax_ce'")
 
     def _buildable(self, options: dict[str, Any]) -> dict[str, Any]:
         """``options`` with a scorer that may be given as a config."""

@@ -24,6 +24,12 @@ def reading_options(host: nn.Module, given: dict[str, Any]) -> dict[str, Any]:
     return {'score_kwargs': {'mode': 'tensor'}, **own, **given}
 
 
+def trained_by_softmax(host: nn.Module) -> bool:
+    """Whether the losses that ``host`` holds are cross entropies over its classes, as in mmpretrain's heads."""
+    losses = [module for module in host.modules() if type(module).__name__ == 'CrossEntropyLoss']
+    return bool(losses) and not is_segmentor(host) and not any(getattr(loss, 'use_sigmoid', False) for loss in losses)
+
+
 def with_functions(options: dict[str, Any]) -> dict[str, Any]:
     """``options`` of a config, in which functions are given as ``'module.function'``, with the functions themselves.
 

@@ -2,6 +2,7 @@ import copy
 from types import SimpleNamespace
 
 import pytest
+import timm
 import torch
 from mmengine.dataset import pseudo_collate
 from mmengine.hooks import Hook
@@ -383,3 +384,48 @@ def test_errors_come_before_training(network, tmp_path):
         runner(network, tmp_path / 'a', hooks=[GAINHook(gain={'target_layer': 'network.featurs'})]).train()
     with pytest.raises(ValueError, match='remove it, or compile the stages'):
         runner(network, tmp_path / 'b', hooks=[GAINHook(gain=LAYERS)], cfg={'compile': True}).train()
+
+
+class Wrapping(BaseModel):
+    """A module of one's own around a network of timm, trained by one of two losses."""
+
+    def __init__(self, kept, **loss):
+        super().__init__()
+        self.backbone = timm.create_model('test_resnet', num_classes=3)
+        self.criterion = CrossEntropyLoss(**loss)
+        self.kept = kept
+
+    def init_weights(self):
+        if not self.kept:
+            super().init_weights()
+
+    def forward(self, inputs, data_samples=None, mode='tensor'):
+        scores = self.backbone(torch.stack(inputs) if isinstance(inputs, list) else inputs)
+        return {'loss': scores.square().mean()} if mode == 'loss' else scores
+
+
+class CrossEntropyLoss(torch.nn.Module):
+    """As mmpretrain's."""
+
+    def __init__(self, use_sigmoid=False):
+        super().__init__()
+        self.use_sigmoid = use_sigmoid
+
+
+@pytest.mark.parametrize(
+    ('kept', 'use_sigmoid', 'loss', 'mining'),
+    [(True, False, {}, 'softmax_ce'), (False, True, {}, 'bce'), (True, False, {'mining': 'logit'}, 'logit')],
+)
+def test_a_network_of_another_library_and_its_loss_are_looked_at(tmp_path, kept, use_sigmoid, loss, mining):
+    hook = GAINHook(loss=loss, gain={'target_layer': 'backbone.layer4', 'score_layer': 'backbone'})
+    built = runner(torch.nn.Identity(), tmp_path, hooks=[hook])
+    built.model = Wrapping(kept, use_sigmoid=use_sigmoid)
+    told = []
+    built.logger.warning = lambda text, *_: told.append(text)
+    built.call_hook('before_run')
+    built._init_model_weights()
+    built._train_loop = built.build_train_loop(built._train_loop)
+    hook.before_train(built)
+    assert hook.gain.terms[0].mining == mining
+    assert any("drawn the weights of 'backbone' (ResNet) anew" in text for text in told) is not kept
+    hook.after_train(built)
