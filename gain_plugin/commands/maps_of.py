@@ -61,7 +61,8 @@ def draw_maps(
     if not quiet:
         Console().print(table)
         saved = f', maps in {out / "maps"}' if form else ''
-        print(f'{len(photos) - len(failed)} pictures in {out}{saved}, of {network.name}')
+        count = len(photos) - len(failed)
+        print(f'{count} picture{"" if count == 1 else "s"} in {out}{saved}, of {network.name}')
     return failed
 
 
