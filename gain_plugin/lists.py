@@ -1,12 +1,17 @@
 """Lists of images: text files with one id a line."""
 
+import re
 from pathlib import Path
+
+FROM_ROOT = re.compile(r'/JPEGImages/(\S+)(\s+/\S+)?')
+"""A line of AffinityNet's and SEAM's lists: a photo and its mask, from the root on."""
 
 
 def read_list(path: Path) -> list[str]:
     """The ids, in order, without the blanks around them; empty lines are left out.
 
-    An id is the path of an image below its folder, with or without extension; it may have blanks in it.
+    An id is the path of an image below its folder, with or without extension; it may have blanks in it. Of lines as
+    ``/JPEGImages/a.jpg /SegmentationClassAug/a.png`` it is ``a.jpg``.
 
     Raises:
         FileNotFoundError: no such file.
@@ -16,6 +21,8 @@ def read_list(path: Path) -> list[str]:
     lines: dict[str, int] = {}
     for number, line in enumerate(read_text(path, 'the list of images').split('\n'), 1):
         name = line.strip()
+        from_root = FROM_ROOT.fullmatch(name)
+        name = from_root[1] if from_root else name
         if name in lines:
             raise ValueError(f'{path}, line {number}: {name!r} is in line {lines[name]} already: remove one of the two')
         if name:

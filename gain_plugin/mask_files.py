@@ -9,13 +9,14 @@ import numpy as np
 from PIL import Image
 
 from gain_plugin.images import open_picture
-from gain_plugin.masks import UNKNOWN, is_background, voc_palette
+from gain_plugin.masks import UNKNOWN, VOC_CLASSES, is_background, voc_palette
 
 Pixel = int | Sequence[int]
 """A number, or red, green and blue in 0..255."""
 Numbering = Sequence[str] | Mapping[str, Pixel] | Sequence[tuple[str, Pixel]]
 SPECIAL = ('background', 'unknown')
 SHOWN = 5  # values in a message
+VOC_COLOURS = np.reshape(voc_palette(), (-1, 3))
 
 
 class MaskNumbers:
@@ -54,6 +55,7 @@ class MaskNumbers:
         own = {name: index + 1 for index, name in enumerate(classes)}
         self._names = {code: named[code] for code in sorted(named)}
         self._others = dict(given).keys() - {*classes, *SPECIAL}
+        self._voc = tuple(name for name, _ in given) == VOC_CLASSES
         self._classes = len(classes) + len(self._others)
         self._codes = np.array(list(self._names), np.int64)
         meant = [own.get(name, UNKNOWN if name == 'unknown' else 0) for name in self._names.values()]
@@ -100,6 +102,8 @@ class MaskNumbers:
         if picture.mode not in ('L', 'P', 'F') and not picture.mode.startswith('I'):
             raise ValueError(f'a mask cannot have the mode {picture.mode}: save its numbers with 8 bit')
         pixels = np.asarray(picture)
+        if picture.mode == 'P' and self._voc:
+            _check_palette(picture, pixels)
         if picture.mode == 'F' and not (pixels == np.round(pixels)).all():
             raise ValueError(f'its floats {pixels.min():g} to {pixels.max():g} are no numbers of classes')
         return pixels.astype(np.int64)
@@ -168,7 +172,23 @@ def _grey(pixels: np.ndarray) -> np.ndarray:
     return colours[..., 0].astype(np.int64)
 
 
+def _check_palette(picture: Image.Image, pixels: np.ndarray) -> None:
+    """ValueError if the colours are VOC's under other numbers, as programs leave them that write palettes anew."""
+    own = np.reshape(picture.getpalette('RGB'), (-1, 3))
+    if np.array_equal(own, VOC_COLOURS[: len(own)]):
+        return
+    known = [*range(len(VOC_CLASSES) + 1), UNKNOWN]
+    colours = {tuple(VOC_COLOURS[number].tolist()): number for number in known}
+    meant = {value: colours.get(tuple(own[value].tolist())) for value in np.unique(pixels).tolist() if value < len(own)}
+    moved = [value for value, number in meant.items() if number not in (value, 0)]  # all black: a palette left empty
+    if moved and None not in meant.values():
+        raise ValueError(
+            f'its value {moved[0]} has the colour that VOC gives to {meant[moved[0]]}: a program has written the '
+            'palette anew. Say what the colours mean: mask_classes=dict(name=(red, green, blue), ...)'
+        )
+
+
 def _as_voc(colours: np.ndarray) -> str:
-    voc = np.reshape(voc_palette(), (-1, 3)).tolist()
+    voc = VOC_COLOURS.tolist()
     numbers = [voc.index(colour) for colour in colours.tolist() if colour in voc]
     return f', which in the palette of VOC are {numbers[:SHOWN]}' if len(numbers) == len(colours) else ''

@@ -50,7 +50,13 @@ class Folder:
         return paths[0] if paths else None
 
     def hint(self, name: str) -> str:
-        """For an error: a file in its place whose name differs in case, in extension, or in how accents are encoded."""
+        """For an error: a file in its place whose name differs in case, in extension, or in how accents are encoded.
+
+        Or else the first of several columns, if that is a picture.
+        """
+        first = re.split(r'[\s,;]', name)[0]
+        if first != name and self.find(first):
+            return f'; a line names one photo and has no other columns: keep {first!r} of it'
         folder, base = os.path.split(self._inside(name))
         path = os.path.join(self.root, folder)
         files = sorted(os.listdir(path)) if os.path.isdir(path) else []

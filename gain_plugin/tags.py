@@ -20,6 +20,8 @@ LABEL_COLUMNS = (
     'labels label labelname tags tag tagname classes class classname category categories categoryname'.split()
 )
 PLURALS = ('labels', 'tags', 'classes', 'categories')
+NO_NAME = re.compile(r'(?i)[][{}"]|^\W+$|^(nan|none|null|n/?a)$')
+"""A list as Python or JSON has it, a mark alone, or what programs write into an empty cell."""
 FLAGS = {'0': False, '1': True, '0.0': False, '1.0': True, 'false': False, 'true': True}
 
 
@@ -105,7 +107,7 @@ def class_names(path: Path) -> tuple[str, ...]:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: another form than ``read_tags`` reads.
+        ValueError: another form than ``read_tags`` reads, or a name that seems to be none.
 
     """
     rows = _rows(path)
@@ -117,7 +119,14 @@ def class_names(path: Path) -> tuple[str, ...]:
     marked = any(len(row) > 1 or re.search('[,;|]', cell) for row in cells for cell in row)
     whole = marked or _kind(header[columns[0]]) not in PLURALS
     split = '[,;|]' if whole else r'\s+'
-    return tuple(sorted({name.strip() for row in cells for cell in row for name in re.split(split, cell)} - {''}))
+    names = sorted({name.strip() for row in cells for cell in row for name in re.split(split, cell)} - {''})
+    odd = [name for name in names if NO_NAME.search(name)]
+    if odd:
+        raise ValueError(
+            f'{path}: {odd[0]!r} seems to be no class: write names with commas between, and nothing where there is '
+            'none; or name the classes'
+        )
+    return tuple(names)
 
 
 class _NameColumns(NamedTuple):

@@ -14,9 +14,10 @@ from PIL import Image
 from gain_plugin.images import read_image
 from gain_plugin.lists import read_list
 from gain_plugin.mask_files import MaskNumbers
+from gain_plugin.masks import VOC_CLASSES, voc_palette
 from gain_plugin.photos import without_extension
 from gain_plugin.tagged_photos import TaggedPhotos
-from gain_plugin.tags import read_tags
+from gain_plugin.tags import class_names, read_tags
 
 CLASSES = ('cat', 'dog', 'hot dog')
 
@@ -81,6 +82,15 @@ def test_tables(tmp_path, content, message):
 
 
 @pytest.mark.parametrize(
+    'cell', ["['cat', 'dog']", '"[""cat""]"', 'cat & dog', '+', 'nan', 'None', 'NULL', 'n/a', "{'cat'}"]
+)
+def test_cells_that_name_no_class(tmp_path, cell):
+    (tmp_path / 'tags.csv').write_text(f'id,labels\na,{cell}\n')
+    with pytest.raises(ValueError, match='tags.csv: .* seems to be no class'):
+        class_names(tmp_path / 'tags.csv')
+
+
+@pytest.mark.parametrize(
     'content',
     [
         'id,labels\na,cat hot dog\nb,\n',
@@ -126,6 +136,17 @@ def test_masks(tmp_path, picture, names, message):
     with pytest.raises(ValueError, match=message) as caught:
         MaskNumbers(CLASSES, names).read(tmp_path / 'a.tif')
     assert 'a.tif' in str(caught.value)
+
+
+@pytest.mark.parametrize('shown', [8, 12])
+def test_a_palette_that_was_written_anew(tmp_path, shown):
+    picture = Image.fromarray(pixels(0, 1))
+    colours = voc_palette()
+    picture.putpalette([*colours[:3], *colours[3 * shown : 3 * shown + 3]])
+    picture.save(tmp_path / 'a.png')
+    with pytest.raises(ValueError, match=f'a.png: its value 1 has the colour that VOC gives to {shown}'):
+        MaskNumbers(('cat', 'dog'), VOC_CLASSES).read(tmp_path / 'a.png')
+    assert MaskNumbers(('cat', 'dog'), ('cat', 'dog')).read(tmp_path / 'a.png').tolist() == [[0, 1]]
 
 
 @pytest.mark.parametrize(
@@ -200,6 +221,8 @@ def test_paths_outside_of_the_folder(tmp_path, name):
         ('a.webp', 'a.png', 'a.webp'),
         ('u\u0308.png', '\u00fc', 'u\u0308.png'),
         ('a.heic', 'a', 'a.heic'),
+        ('a.jpg', 'a  -1', 'a'),
+        ('a.jpg', 'a.jpg,a.png', 'a.jpg'),
     ],
 )
 def test_a_name_that_is_almost_there(tmp_path, file, listed, meant):
@@ -208,7 +231,7 @@ def test_a_name_that_is_almost_there(tmp_path, file, listed, meant):
     (tmp_path / 'list.txt').write_text(listed, 'utf-8')
     (tmp_path / 'tags.csv').write_text('id,labels\n')
     photos = TaggedPhotos(tmp_path, 'list.txt', ('cat',), 'tags.csv', 'none')
-    with pytest.raises(FileNotFoundError, match=f'not there in any format of Pillow; did you mean {meant!r}'):
+    with pytest.raises(FileNotFoundError, match=f'not there in any format of Pillow; (did you mean|.* keep) {meant!r}'):
         photos.entry(listed)
 
 

@@ -5,6 +5,7 @@ import re
 import runpy
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,10 @@ CONVERTED = [block for block in BLOCKS if 'convert_data' in block]
 AFTERWARDS = [block for block in BLOCKS if block not in CONVERTED]
 SMALL = (
     'train_dataloader.batch_size=4 train_dataloader.num_workers=0 train_dataloader.persistent_workers=False '
-    'default_hooks.attention.scales=(1.0,) default_hooks.attention.flip=False'
+    'default_hooks.attention.scales=(1.0,) default_hooks.attention.flip=False '
+    'train_dataloader.dataset.pipeline.0.scale=(80,80) train_dataloader.dataset.pipeline.1.crop_size=(64,64) '
+    'val_dataloader.dataset.pipeline.0.transforms.0.scale=(80,80) '
+    'test_dataloader.dataset.pipeline.0.transforms.0.scale=(80,80) model.data_preprocessor.size=(64,64)'
 ).split()
 BOX = '<xmin>1</xmin><ymin>1</ymin><xmax>40</xmax><ymax>40</ymax>'
 XML = f'<annotation><object><name>cat</name><bndbox>{BOX}</bndbox></object></annotation>'
@@ -55,9 +59,10 @@ def draw(name, seed):
     Image.fromarray(pixels).save(path)
 
 
-def make_folders():
+def make_folders(divided=False):
     for index in range(12):
-        draw(f'photos/{("cat", "hot dog")[index % 2]}/photo {index}.png', index)
+        folder = f'photos/{("train/", "val/")[index % 4 // 2] if divided else ""}{("cat", "hot dog")[index % 2]}'
+        draw(f'{folder}/photo {index}.png', index)
 
 
 def make_table():
@@ -120,6 +125,9 @@ def make_voc():
     savemat(f'benchmark_RELEASE/dataset/cls/{names[4]}.mat', {'GTcls': {'Segmentation': mask}})
     Path('VOC2012/ImageSets/Segmentation/train.txt').write_text('\n'.join(names[:2]))
     Path('VOC2012/ImageSets/Segmentation/val.txt').write_text('\n'.join(names[2:4]))
+    Path('VOC2012/ImageSets/Segmentation/train_aug.txt').write_text(
+        f'/JPEGImages/{names[4]}.jpg /SegmentationClassAug/a'
+    )
     Path('benchmark_RELEASE/dataset/train.txt').write_text(names[4])
     Path('benchmark_RELEASE/dataset/val.txt').write_text(names[3])
     np.save('cls_labels.npy', {name: np.eye(20)[7] for name in names})
@@ -134,6 +142,7 @@ def make_huggingface():
 
 MAKE = {
     'folders': make_folders,
+    'divided': partial(make_folders, divided=True),
     'table': make_table,
     'coco': make_coco,
     'yolo': make_yolo,
@@ -153,11 +162,11 @@ def test_every_source_is_converted_for_a_config_that_opens(block):
     import gain_plugin.mm  # noqa: F401
 
     pytest.importorskip('pycocotools')
-    MAKE[block.split()[2]]()
+    MAKE['divided' if '--split train --out own --config classes' in block else block.split()[2]]()
     run(block)
     init_default_scope('mmseg')
     cfg = Config.fromfile('own/config.py')
-    for loader in (cfg.train_dataloader, cfg.val_dataloader):
+    for loader in (cfg.train_dataloader, *([] if '--list' in block else [cfg.val_dataloader])):
         data = DATASETS.build({**loader.dataset, 'pipeline': []})
         assert len(data) >= 1
         assert data.metainfo['classes'] == cfg.classes
@@ -169,7 +178,7 @@ def test_every_source_is_converted_for_a_config_that_opens(block):
 def test_training_looking_and_labels_in_the_order_of_the_page():
     make_table()
     run(CONVERTED[2])
-    check, train, test, report, labels, maps = AFTERWARDS
+    check, train, test, compare, labels, segmenter, maps = AFTERWARDS
     run(check)
     run(train, '--cfg-options', *SMALL, 'train_cfg.max_epochs=2')
     (log,) = Path('work_dirs/own').glob('*/vis_data/scalars.json')
@@ -181,11 +190,15 @@ def test_training_looking_and_labels_in_the_order_of_the_page():
     pictures[0].unlink()
     run(test, '--cfg-options', *SMALL)
     assert pictures[0].exists()
+    plain, report = compare.replace('\\\n', ' ').strip().splitlines()
+    run(plain, '--cfg-options', *SMALL, 'train_cfg.max_epochs=1')
     run(report)
     assert 'seed mIoU' in Path('report.html').read_text()
     run(labels, '--workers', '0', '--cfg-options', *SMALL)
     listed = {line.split(',')[0] for line in Path('own/train.csv').read_text().splitlines()[1:] if line.split(',')[1]}
     assert {Path(name).stem for name in listed} <= {path.stem for path in Path('own/labels').rglob('*.png')}
+    run(segmenter, '--cfg-options', 'train_cfg.max_iters=1', 'train_dataloader.batch_size=2')
+    assert Path('work_dirs/segmenter/iter_1.pth').exists()
     run(maps, '--cfg-options', *SMALL)
     listed = [Path(name).with_suffix('.npy') for name in Path('own/val.txt').read_text().splitlines()]
     assert {path.relative_to('own/maps') for path in Path('own/maps').rglob('*.npy')} == set(listed)

@@ -127,11 +127,15 @@ class VOCTagsDataset(BaseDataset):
                 self._reader.numbers.read(path)
 
     def _check_labels(self, photos: TaggedPhotos, entries: Sequence[Entry]) -> None:
-        first: dict[str, str] = {}
-        for entry, name in zip(entries, photos.names, strict=True):
-            before = first.setdefault(entry.image, name)
-            if before is not name:
-                raise ValueError(f'{self.ann_file} lists {entry.image} twice, as {before!r} and {name!r}: remove one')
+        first: dict[str, int] = {}
+        for index, entry in enumerate(entries):
+            before = first.setdefault(entry.name, index)
+            if before == index:
+                continue
+            names = f'{photos.names[before]!r} and {photos.names[index]!r}'
+            if entries[before].image == entry.image:
+                raise ValueError(f'{self.ann_file} lists {entry.image} twice, as {names}: remove one')
+            raise ValueError(f'{self.ann_file}: {names} would have one mask and one file of labels: rename one')
         shown = {label for entry in entries for label in entry.labels}
         unseen = [name for label, name in enumerate(photos.classes) if label not in shown]
         if unseen and not self.test_mode:

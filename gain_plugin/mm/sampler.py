@@ -20,13 +20,14 @@ class MaskedSampler(Sampler):
         dataset: gives ``get_data_info(index)`` with ``seg_map_path``, which is None for a photo without a mask.
         share: of the draws, in 0..1.
         seed: the same on all ranks; drawn if None.
+        endless: begin the next epoch by itself, for a loop of iterations, which otherwise waits after each epoch.
 
     Raises:
         ValueError: a share out of range, or no photo with a mask.
 
     """
 
-    def __init__(self, dataset: Sized, share: float, seed: int | None = None) -> None:
+    def __init__(self, dataset: Sized, share: float, seed: int | None = None, endless: bool = False) -> None:
         if not 0 < share < 1:
             raise ValueError(f'share must be within 0 and 1, got {share}')
         infos: Any = dataset
@@ -38,19 +39,27 @@ class MaskedSampler(Sampler):
         if masked.all():
             share = 1.0
         self._share = share
+        self._endless = endless
         self._seed = sync_random_seed() if seed is None else seed
         self._rank, self._world = get_dist_info()
         self._epoch = 0
 
     def __iter__(self) -> Iterator[int]:
         """Indices of this rank's photos."""
+        yield from self._draw()
+        while self._endless:
+            self._epoch += 1
+            yield from self._draw()
+
+    def _draw(self) -> list[int]:
+        """One epoch."""
         generator = torch.Generator().manual_seed(self._seed + self._epoch)
         total = len(self) * self._world
         masked = torch.rand(total, generator=generator) < self._share
         drawn = torch.empty(total, dtype=torch.long)
         for kind, chosen in zip(self._kinds, (~masked, masked), strict=True):
             drawn[chosen] = _rounds(kind, int(chosen.sum()), generator)
-        return iter(drawn[self._rank :: self._world].tolist())
+        return drawn[self._rank :: self._world].tolist()
 
     def __len__(self) -> int:
         return -(-sum(map(len, self._kinds)) // self._world)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from gain_plugin.masks import is_background
+from gain_plugin.photos import without_extension
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,9 @@ class Annotations:
         notes: sentences about what was left out or taken for granted.
 
     Raises:
-        ValueError: no photo, no class, a name twice or outside of the root, a class without a name, twice or called
-            background, or labels that are none of the classes.
+        ValueError: no photo, no class, a photo outside of the root or with the name of another, whatever its extension,
+            a class without a name, twice, called background or as another but for capitals, or labels that are none of
+            the classes.
 
     """
 
@@ -80,8 +82,17 @@ class Annotations:
             twice = [name for name, count in Counter(names).items() if count > 1]
             if twice:
                 raise ValueError(f'{self.root}: the {what} {twice[0]!r} is there {names.count(twice[0])} times')
+        alike = [name for name in self.classes if name.lower() in {one.lower() for one in self.classes if one != name}]
+        if alike:
+            raise ValueError(f'{self.root}: the classes {alike} differ in capitals alone: write them alike')
+        stems: dict[str, str] = {}
         for photo in self.photos:
-            check_name(photo.name, self.root)
+            name = check_name(photo.name, self.root)
+            before = stems.setdefault(without_extension(name), name)
+            if before is not name:
+                raise ValueError(
+                    f'{self.root}: {before} and {name} would have one mask and one file of labels: rename one'
+                )
             if sorted(set(photo.labels)) != [*photo.labels] or not all(
                 0 <= i < len(self.classes) for i in photo.labels
             ):
@@ -98,6 +109,8 @@ def check_name(name: object, where: object) -> str:
     path = PurePosixPath(name.replace('\\', '/'))
     if path.is_absolute() or '..' in path.parts or path.as_posix()[1:2] == ':':
         raise ValueError(f'{where}: the photo {name!r} must be below the root: give its path from there')
+    if name != name.strip() or len(name.splitlines()) > 1:
+        raise ValueError(f'{where}: rename the photo {name!r}: a list cannot tell blanks around it or line breaks')
     return path.as_posix()
 
 

@@ -23,8 +23,9 @@ def read_coco(path: Path, root: Path | None = None) -> Annotations:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: no JSON, a part that lacks, ids twice, an annotation of an unknown photo or category, or a box or
-            an outline that is none; names the file and the annotation.
+        ValueError: no JSON, a part that lacks, ids twice, an annotation of an unknown photo or category, a box or an
+            outline that is none, an outline beside its box, or boxes in another form; names the file and the
+            annotation.
 
     """
     content = read_json(path)
@@ -57,6 +58,8 @@ def read_coco(path: Path, root: Path | None = None) -> Annotations:
         )
         for key, image in images.items()
     )
+    if _are_corners(photos):
+        raise ValueError(f'{path}: boxes seem to be left, top, right, bottom: COCO has left, top, width, height')
     return Annotations(root or path.parent, tuple(_name(categories[key], path) for key in labels), photos)
 
 
@@ -86,6 +89,16 @@ def _known(annotation: Mapping[str, Any], key: str, known: Mapping, where: str) 
     return value
 
 
+def _are_corners(photos: Sequence[Photo]) -> bool:
+    """Whether the boxes fit their photos as left, top, right, bottom, all of them, and not as COCO has them."""
+    boxes = [(region.box, photo.size) for photo in photos if photo.size for region in photo.regions or ()]
+    beyond = any(right > width + 1 or bottom > height + 1 for (_, _, right, bottom), (height, width) in boxes)
+    return beyond and all(
+        left < right - left <= width and top < bottom - top <= height
+        for (left, top, right, bottom), (height, width) in boxes
+    )
+
+
 def _name(category: Mapping[str, Any], path: Path) -> str:
     if not isinstance(category['name'], str):
         raise ValueError(f'{path}: the name of category {category["id"]} must be text, got {category["name"]!r}')
@@ -99,6 +112,8 @@ def _region(annotation: Mapping[str, Any], label: int, where: str) -> Region:
         check_outline(outline, where)
     if box is not None:
         edges = _corners(box, where)
+        if isinstance(outline, list) and outline and _apart(edges, enclosing(outline)):
+            raise ValueError(f'{where}: its outline is beside its bbox {box}: are both in pixels of the same photo?')
     elif outline is None:
         raise ValueError(f'{where}: neither bbox nor segmentation')
     else:
@@ -111,6 +126,12 @@ def _corners(box: Any, where: str) -> tuple[float, float, float, float]:
         raise ValueError(f'{where}: bbox must be left, top, width, height in pixels, got {box}')
     left, top, width, height = box
     return left, top, left + width, top + height
+
+
+def _apart(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Whether two boxes of left, top, right, bottom are a pixel or more from each other."""
+    gaps = (max(one[axis], other[axis]) - min(one[axis + 2], other[axis + 2]) for axis in (0, 1))
+    return max(gaps) >= 1
 
 
 def check_outline(outline: Any, where: object) -> None:

@@ -1,13 +1,14 @@
 """The command that turns a source into the lists, tags and masks that ``VOCTagsDataset`` reads."""
 
 import argparse
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from gain_plugin.readers.annotations import Annotations
 from gain_plugin.readers.coco import read_coco
-from gain_plugin.readers.config import KINDS, write_config
+from gain_plugin.readers.config import KINDS, check_root, write_config, write_segmenter
 from gain_plugin.readers.folders import read_folders
 from gain_plugin.readers.huggingface import read_huggingface
 from gain_plugin.readers.labelme import read_labelme
@@ -15,7 +16,7 @@ from gain_plugin.readers.mask_values import read_mask_values
 from gain_plugin.readers.npy import read_npy
 from gain_plugin.readers.table import read_table
 from gain_plugin.readers.voc import read_voc, read_voc_sbd
-from gain_plugin.readers.write import divide, read_classes, write_annotations
+from gain_plugin.readers.write import divide, listed, read_classes, write_annotations
 from gain_plugin.readers.yolo import read_yolo
 
 VAL_SHARE = 0.2
@@ -31,6 +32,7 @@ def parse_args(arguments: Iterable[str] | None = None) -> argparse.Namespace:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument('--out', type=Path, required=True, help='folder of what is written')
     common.add_argument('--split', help='write all photos into this list, as train; else into train and val')
+    common.add_argument('--list', type=Path, help='take only the photos that are listed in this file, one a line')
     common.add_argument('--val-share', type=float, default=VAL_SHARE, help='share of the photos that val gets')
     common.add_argument('--config', choices=KINDS, default='tags', help='which of configs/own_data config.py inherits')
     common.add_argument('--boxes', action='store_true', help='masks of boxes, even where there are outlines')
@@ -75,20 +77,33 @@ def read(args: argparse.Namespace) -> Annotations:
         return read_huggingface(_load(args.source), args.out / 'photos', args.image, args.labels)
     known = args.classes or args.out / 'classes.txt'  # of another split
     classes = read_classes(known) if args.classes or known.is_file() else None
+    try:
+        return _read_named(args, classes)
+    except ValueError as error:
+        raise ValueError(f'{error}; {known} has the classes' if classes else str(error)) from error
+
+
+def _read_named(args: argparse.Namespace, classes: Sequence[str] | None) -> Annotations:
+    """A source whose classes may be given."""
     if args.format == 'npy':
         return read_npy(args.source, args.photos, classes)
     if args.format == 'table':
         return read_table(args.source, args.photos, classes, args.masks)
-    readers = {'folders': read_folders, 'labelme': read_labelme, 'voc': read_voc}
-    return readers[args.format](args.source, classes)
+    if args.format == 'folders':
+        return read_folders(args.source, classes, args.split)
+    return {'labelme': read_labelme, 'voc': read_voc}[args.format](args.source, classes)
 
 
 def main(arguments: Iterable[str] | None = None) -> None:
     """Read, write and say what there is now."""
     args = parse_args(arguments)
-    if args.format in ('folders', 'yolo') and args.out.absolute().is_relative_to(args.source.absolute()):
+    if args.format in ('folders', 'yolo') and _within(args.out, args.source):
         raise ValueError(f'--out {args.out} is in {args.source}, where all photos are read: name a folder beside it')
     annotations = read(args)
+    if args.list:
+        annotations = listed(annotations, args.list)
+    _check_kind(args.config, annotations)
+    check_root(args.out, annotations.root)
     values = read_mask_values(args.mask_values, annotations.classes) if vars(args).get('mask_values') else None
     if args.split:
         splits = {args.split: annotations}
@@ -106,9 +121,31 @@ def main(arguments: Iterable[str] | None = None) -> None:
     if unseen:
         print(f'no photo shows the classes {unseen}: they will not be learnt')
     if 'train' in splits:
-        count = len(splits['train'].photos)
-        val_masks = masks.get('val') != 0  # another command may write val
-        print(write_config(args.out, args.config, annotations.root, annotations.classes, count, val_masks))
+        _write_configs(args, annotations, len(splits['train'].photos), masks)
+
+
+def _write_configs(args: argparse.Namespace, annotations: Annotations, count: int, masks: dict[str, int]) -> None:
+    if args.config in ('masks', 'boxes') and not masks['train']:
+        raise ValueError(f'no photo of train has a mask for --config {args.config}: take --config tags')
+    regions = [region for photo in annotations.photos for region in photo.regions or ()]
+    boxes = args.boxes or any(region.outline is None for region in regions)
+    if boxes and args.config == 'masks':
+        print('masks are filled boxes, all or some: seeds cannot be compared with these, --config boxes does not')
+    source = annotations.root, annotations.classes
+    val_masks = masks.get('val') != 0  # another command may write val
+    print(write_config(args.out, args.config, *source, count, val_masks))
+    print(write_segmenter(args.out, *source, val_masks and not boxes))
+
+
+def _within(path: Path, folder: Path) -> bool:
+    return Path(os.path.abspath(path)).is_relative_to(os.path.abspath(folder))
+
+
+def _check_kind(kind: str, annotations: Annotations) -> None:
+    other = next((photo for photo in annotations.photos if len(photo.labels) != 1), None)
+    if kind == 'classes' and other:
+        names = [annotations.classes[label] for label in other.labels]
+        raise ValueError(f'{other.name} has the labels {names}, --config classes needs one a photo: take --config tags')
 
 
 def _load(folder: Path) -> Any:

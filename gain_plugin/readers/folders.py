@@ -9,12 +9,14 @@ from gain_plugin.readers.annotations import Annotations, Photo, classes_of, numb
 from gain_plugin.readers.files import check_folder, is_hidden
 
 
-def read_folders(root: Path, classes: Sequence[str] | None = None) -> Annotations:
+def read_folders(root: Path, classes: Sequence[str] | None = None, split: str | None = None) -> Annotations:
     """One class a photo, which is the name of the folder that it is in; photos in ``background`` have none.
 
     Args:
         root: the folder of the class folders.
         classes: names of the folders in the order of the labels; sorted by name if None.
+        split: a folder of ``root`` that has the class folders, as ``train``; if there is none of this name or it is
+            None, ``root`` has them.
 
     Raises:
         FileNotFoundError: ``root`` is no folder.
@@ -23,8 +25,9 @@ def read_folders(root: Path, classes: Sequence[str] | None = None) -> Annotation
 
     """
     check_folder(root)
-    folders = sorted(path for path in root.iterdir() if path.is_dir() and not is_hidden(path))
-    _check(root, folders)
+    top = root / split if split and (root / split).is_dir() else root
+    folders = sorted(path for path in top.iterdir() if path.is_dir() and not is_hidden(path))
+    _check(top, folders)
     classes = classes_of((folder.name for folder in folders if not is_background(folder.name)), classes)
     photos, others = [], []
     for folder in folders:
@@ -48,6 +51,8 @@ def _check(root: Path, folders: Sequence[Path]) -> None:
         below = (path for path in sorted(folder.glob('*/**/*')) if path.is_file())
         deeper = next((path for path in below if is_picture(path.name)), None)
         if deeper:
-            raise ValueError(f'{deeper} is too deep for root/class/photo: is {folder} the root?')
+            raise ValueError(
+                f'{deeper} is too deep for root/class/photo: is {folder} the root, or {folder.name!r} a split?'
+            )
         if not any(is_picture(path.name) for path in folder.iterdir()):
             raise ValueError(f'the class folder {folder} has no photo: remove it, or fill it')

@@ -9,9 +9,10 @@ from pathlib import Path, PurePosixPath
 from PIL import Image
 
 from gain_plugin.files import write_atomically
-from gain_plugin.lists import read_text
+from gain_plugin.lists import read_list, read_text
 from gain_plugin.mask_files import MaskNumbers
 from gain_plugin.masks import UNKNOWN, voc_palette
+from gain_plugin.photos import without_extension
 from gain_plugin.readers.annotations import Annotations, Photo
 from gain_plugin.readers.draw import draw_mask
 from gain_plugin.readers.files import photo_size
@@ -42,8 +43,8 @@ def write_annotations(
 
     Raises:
         FileNotFoundError: a photo that is not there.
-        ValueError: more classes than a mask holds, other classes in ``classes.txt``, two photos whose mask would be one
-            file, a photo or a mask that cannot be read.
+        ValueError: more classes than a mask holds, other classes in ``classes.txt``, a photo or a mask that cannot be
+            read.
 
     """
     for photo in annotations.photos:
@@ -56,8 +57,8 @@ def write_annotations(
     out.mkdir(parents=True, exist_ok=True)
     _write_classes(annotations.classes, out / 'classes.txt')
     masked = list(_write_masks(annotations, out / 'masks', boxes, numbers)) if masks else []
-    if masked:
-        _write_lines(masked, out / f'{split}_masks.txt')
+    masked_list = out / f'{split}_masks.txt'
+    _write_lines(masked, masked_list) if masked else masked_list.unlink(missing_ok=True)
     _write_lines((photo.name for photo in annotations.photos), out / f'{split}.txt')
     _write_tags(annotations, out / f'{split}.csv')
     untagged = sum(not photo.labels for photo in annotations.photos)
@@ -87,6 +88,28 @@ def divide(annotations: Annotations, share: float, seed: int = 0) -> tuple[Annot
     return rest, chosen
 
 
+def listed(annotations: Annotations, path: Path) -> Annotations:
+    """The photos of a list, in its order; names may lack the extension.
+
+    Raises:
+        FileNotFoundError: no such list.
+        ValueError: a name that is no photo, or may be any of several; names the list.
+
+    """
+    photos: dict[str, list[Photo]] = {}
+    for photo in annotations.photos:
+        for name in {photo.name, without_extension(photo.name)}:
+            photos.setdefault(name, []).append(photo)
+    return replace(annotations, photos=tuple(_only(photos.get(name, []), name, path) for name in read_list(path)))
+
+
+def _only(found: Sequence[Photo], name: str, path: Path) -> Photo:
+    if len(found) != 1:
+        names = [photo.name for photo in found]
+        raise ValueError(f'{path}: {name!r} is {f"any of {names}" if names else "no photo of the source"}')
+    return found[0]
+
+
 def read_classes(path: Path) -> tuple[str, ...]:
     """One name a line; FileNotFoundError if the file is not there."""
     return tuple(line.strip() for line in read_text(path).splitlines() if line.strip())
@@ -103,13 +126,9 @@ def _write_classes(classes: Sequence[str], path: Path) -> None:
 def _write_masks(annotations: Annotations, folder: Path, boxes: bool, numbers: MaskNumbers | None) -> Iterator[str]:
     """Write them, and give the names of the photos that have one."""
     numbers = numbers or MaskNumbers(annotations.classes, annotations.classes)
-    taken: dict[Path, str] = {}
     for photo in annotations.photos:
         path = folder / PurePosixPath(photo.name).with_suffix('.png')
-        if path in taken:
-            raise ValueError(f'{photo.name} and {taken[path]} would have one mask, {path}: rename one')
         if _write_mask(photo, annotations, path, boxes, numbers):
-            taken[path] = photo.name
             yield photo.name
 
 

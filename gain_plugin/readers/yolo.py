@@ -1,7 +1,7 @@
 """YOLO's text files: a line an object, with numbers in 0..1 of the photo's width and height."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from gain_plugin.readers.coco import enclosing
 from gain_plugin.readers.files import photo_size, photos_below
 
 BEYOND = 1e-3  # what rounding leaves beyond 1
+ROUGHLY = 0.02  # of a side: how far boxes of careful tools reach beyond the photo
 
 
 def read_yolo(root: Path, split: str | None = None) -> Annotations:
@@ -26,25 +27,64 @@ def read_yolo(root: Path, split: str | None = None) -> Annotations:
 
     Raises:
         FileNotFoundError: ``root`` or the folder of a split is not there, or nothing in it names the classes.
-        ValueError: a line that is neither a box nor a polygon, a number beyond the classes or beyond 0..1, or no text
-            file at all; names the file and the line.
+        ValueError: a line that is neither a box nor a polygon, a number beyond the classes or beyond 0..1, boxes in
+            another form, or no text file at all; names the file and the line.
 
     """
     settings = _settings(root)
     classes = settings['names']
+    texts = {
+        path: _label_file(path, root) for folder in _folders(root, settings, split) for path in photos_below(folder)
+    }
     photos, without = [], []
-    for folder in _folders(root, settings, split):
-        for path in photos_below(folder):
-            labels = _label_file(path, root)
-            if not labels.is_file():
-                without.append(path)
-            regions = _read_objects(labels, len(classes), photo_size(path)) if labels.is_file() else ()
-            present = sorted({region.label for region in regions if region.label is not None})
-            photos.append(Photo(path.relative_to(root).as_posix(), tuple(present), regions))
+    for path, labels in texts.items():
+        size = photo_size(path)
+        if not labels.is_file():
+            without.append(path)
+        regions = _read_objects(labels, len(classes), size) if labels.is_file() else ()
+        present = sorted({region.label for region in regions if region.label is not None})
+        photos.append(Photo(path.relative_to(root).as_posix(), tuple(present), regions, size=size))
     if photos and len(without) == len(photos):
         raise ValueError(f'no photo in {root} has a text file, as {_label_file(without[0], root)}')
-    notes = (f'{len(without)} photos without a text file show none of the classes, as {without[0]}',) if without else ()
-    return Annotations(root, classes, tuple(photos), notes)
+    if _are_corners(photos):
+        raise ValueError(
+            f'{root}: boxes seem to be left, top, right, bottom: YOLO has centre x, centre y, width, height'
+        )
+    return Annotations(root, classes, tuple(photos), tuple(_notes(root, settings, split, texts, without)))
+
+
+def _notes(
+    root: Path, settings: dict[str, Any], split: str | None, texts: dict[Path, Path], without: list[Path]
+) -> Iterator[str]:
+    """What was left out or taken for granted."""
+    if without:
+        yield f'{len(without)} photos without a text file show none of the classes, as {without[0]}'
+    folders = {labels.parent for labels in texts.values()}
+    known = {*texts.values(), root / 'classes.txt'}
+    alone = sorted(path for folder in folders for path in folder.glob('*.txt') if path not in known)
+    if alone:
+        yield f'{len(alone)} text files have no photo in a format that Pillow reads and were left out, as {alone[0]}'
+    if split is None and 'train' in settings and 'val' in settings:
+        yield 'data.yaml names train and val, whose photos were mixed: --split train and --split val keep them apart'
+
+
+def _are_corners(photos: Sequence[Photo]) -> bool:
+    """Whether the boxes fit their photos as left, top, right, bottom, all of them, and not as YOLO has them."""
+    boxes = [
+        (region.box, photo.size)
+        for photo in photos
+        if photo.size
+        for region in photo.regions or ()
+        if region.outline is None
+    ]
+    beyond = any(
+        min(left / width, top / height) < -ROUGHLY or max(right / width, bottom / height) > 1 + ROUGHLY
+        for (left, top, right, bottom), (height, width) in boxes
+    )
+    return beyond and all(
+        (left + right) / 2 < right - left and (top + bottom) / 2 < bottom - top
+        for (left, top, right, bottom), _ in boxes
+    )
 
 
 def _settings(root: Path) -> dict[str, Any]:
@@ -63,8 +103,8 @@ def _settings(root: Path) -> dict[str, Any]:
     listed = settings.get('names') if isinstance(settings, dict) else None
     if isinstance(listed, dict) and sorted(map(str, listed)) == sorted(map(str, range(len(listed)))):
         listed = [listed.get(number, listed.get(str(number))) for number in range(len(listed))]
-    if not isinstance(listed, list) or not listed:
-        raise ValueError(f'{config}: names must list the classes from number 0 on, got {listed!r}')
+    if not isinstance(listed, list) or not listed or any(isinstance(name, bool) or name is None for name in listed):
+        raise ValueError(f'{config}: names must list the classes from number 0 on, got {listed!r}; quote yes and no')
     if settings.get('nc', len(listed)) != len(listed):
         raise ValueError(f'{config}: nc is {settings["nc"]}, but names has {len(listed)} classes')
     return {**settings, 'names': tuple(str(name).strip() for name in listed)}

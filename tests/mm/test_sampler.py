@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 
 from gain_plugin.mm import MaskedSampler
@@ -35,6 +37,13 @@ def test_epochs_differ_and_come_again():
     assert list(sampler) != first
     sampler.set_epoch(0)
     assert list(sampler) == first
+
+
+def test_an_endless_one_goes_through_the_same_epochs():
+    once, endless = (MaskedSampler(Photos(20, 5), 0.5, seed=3, endless=ends) for ends in (False, True))
+    first = list(once)
+    once.set_epoch(1)
+    assert list(itertools.islice(endless, 40)) == [*first, *once]
 
 
 def test_ranks_share_one_order(monkeypatch):

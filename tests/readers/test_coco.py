@@ -49,6 +49,10 @@ def test_mask_of_polygons_codes_boxes_and_crowds(write):
         ({'image_id': None}, 'annotation 1: image_id None is not in the file'),
         ({'bbox': [1, 1, -2, 2]}, 'bbox must be left, top, width, height'),
         ({'bbox': [1, 1, 2]}, r'bbox must be .* got \[1, 1, 2\]'),
+        ({'bbox': [1, 1, 2, float('nan')]}, 'bbox must be'),
+        ({'bbox': [5, 4, 2, 1]}, r'its outline is beside its bbox \[5, 4, 2, 1\]'),
+        ({'segmentation': [[0.1, 0.1, 0.3, 0.1, 0.3, 0.3]], 'bbox': [2, 2, 2, 2]}, 'its outline is beside its bbox'),
+        ({'bbox': [3, 2, 7, 5], 'segmentation': None}, 'boxes seem to be left, top, right, bottom'),
         ({'bbox': None, 'segmentation': None}, 'neither bbox nor segmentation'),
         ({'segmentation': [[1, 1, 2, 2]]}, 'three points or more'),
         ({'segmentation': [[1, 1, 2, 2, 3, 'x']]}, 'three points or more'),
@@ -59,7 +63,7 @@ def test_mask_of_polygons_codes_boxes_and_crowds(write):
     ],
 )
 def test_an_annotation_that_is_wrong_is_named(write, change, message):
-    with pytest.raises(ValueError, match=f'instances.json, .*{message}'):
+    with pytest.raises(ValueError, match=f'instances.json[,:] .*{message}'):
         read_coco(write('instances.json', content({**SQUARE, **change})))
 
 

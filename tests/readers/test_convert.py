@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gain_plugin.readers.config import epochs_for
 from gain_plugin.readers.convert import main
 
 
@@ -16,17 +17,17 @@ def test_one_folder_becomes_two_lists(tmp_path, photo, capsys):
     assert len((out / 'val.txt').read_text().splitlines()) == 2
     printed = capsys.readouterr().out
     assert 'train.txt: 8 photos, 0 untagged, 0 masks' in printed
-    assert printed.endswith(f'{out}/config.py\n')
+    assert printed.endswith(f'{out}/config.py\n{out}/segmenter.py\n')
 
 
 def test_a_second_list_keeps_the_classes_of_the_first(tmp_path, photo):
-    for name in ('train/cat/1.png', 'train/dog/2.png', 'val/dog/3.png'):
+    for name in ('in/train/cat/1.png', 'in/train/dog/2.png', 'in/val/dog/3.png'):
         photo(name)
     for split in ('train', 'val'):
-        main(['folders', str(tmp_path / split), '--out', str(tmp_path / 'own'), '--split', split])
+        main(['folders', str(tmp_path / 'in'), '--out', str(tmp_path / 'own'), '--split', split])
     assert (tmp_path / 'own/classes.txt').read_text() == 'cat\ndog\n'
-    assert (tmp_path / 'own/val.txt').read_text() == 'dog/3.png\n'
-    val = ['folders', str(tmp_path / 'val'), '--out', str(tmp_path / 'own'), '--split', 'val']
+    assert (tmp_path / 'own/val.txt').read_text() == 'val/dog/3.png\n'
+    val = ['folders', str(tmp_path / 'in'), '--out', str(tmp_path / 'own'), '--split', 'val']
     (tmp_path / 'order.txt').write_text('dog\ncat\n')
     with pytest.raises(
         ValueError, match=r"classes.txt has the classes \['cat', 'dog'\], here they are \['dog', 'cat'\]"
@@ -43,6 +44,8 @@ def test_masks_of_outlines_and_of_boxes(tmp_path, photo, write, options, values)
     source = write('instances.json', {**content, 'annotations': [triangle]})
     main(['coco', str(source), '--out', str(tmp_path / 'own'), '--split', 'train', *options])
     assert set(np.unique(Image.open(tmp_path / 'own/masks/1.png')).tolist()) == values
+    # a segmenter is not evaluated by boxes
+    assert ('val_evaluator = None' in (tmp_path / 'own/segmenter.py').read_text()) == bool(options)
 
 
 def test_every_other_format_is_reached(tmp_path, photo, write):
@@ -103,3 +106,76 @@ def test_what_is_written_would_be_read_again(tmp_path, photo):
     photo('photos/cat/1.jpg')
     with pytest.raises(ValueError, match=r'--out .*own is in .*photos, where all photos are read'):
         main(['folders', str(tmp_path / 'photos'), '--out', str(tmp_path / 'photos/own')])
+
+
+def test_a_folder_beside_the_source_by_a_relative_path(tmp_path, photo, monkeypatch):
+    for number in range(5):
+        photo(f'photos/cat/{number}.jpg')
+    monkeypatch.chdir(tmp_path / 'photos')
+    main(['folders', '.', '--out', '../own'])
+    assert (tmp_path / 'own/config.py').is_file()
+
+
+def table_of(write, labels):
+    return ['table', str(write('tags.csv', 'id,labels\n' + ''.join(f'{n},"{one}"\n' for n, one in enumerate(labels))))]
+
+
+def test_the_photos_of_a_list_alone_in_its_order(tmp_path, photo, write):
+    for number in range(4):
+        photo(f'photos/{number}.jpg')
+    source = [*table_of(write, ['cat'] * 4), '--photos', str(tmp_path / 'photos'), '--out', str(tmp_path / 'own')]
+    listed = write('list.txt', '/JPEGImages/2.jpg /SegmentationClassAug/2.png\n0\n')
+    main([*source, '--split', 'train', '--list', str(listed)])
+    assert (tmp_path / 'own/train.txt').read_text() == '2.jpg\n0.jpg\n'
+    write('list.txt', '5\n')
+    with pytest.raises(ValueError, match="list.txt: '5' is no photo of the source"):
+        main([*source, '--split', 'train', '--list', str(listed)])
+
+
+@pytest.mark.parametrize(
+    ('labels', 'kind', 'message'),
+    [
+        ('cat,dog', 'classes', r"0.jpg has the labels \['cat', 'dog'\], --config classes needs one a photo"),
+        ('', 'classes', r'has the labels \[\], --config classes needs one a photo'),
+        ('cat', 'masks', 'no photo of train has a mask for --config masks'),
+        ('bird', 'tags', r"'bird' is none of the classes.*; .*own/classes.txt has the classes"),
+    ],
+)
+def test_a_config_that_the_data_do_not_fit(tmp_path, photo, write, labels, kind, message):
+    for number in range(2):
+        photo(f'photos/{number}.jpg')
+    write('own/classes.txt', 'cat\ndog\n')
+    source = [*table_of(write, [labels, 'cat']), '--photos', str(tmp_path / 'photos'), '--out', str(tmp_path / 'own')]
+    with pytest.raises(ValueError, match=message):
+        main([*source, '--config', kind, '--split', 'train'])
+
+
+def test_a_config_of_other_photos_is_not_taken_for_these(tmp_path, photo):
+    for name in ('a/cat/1.jpg', 'b/cat/2.jpg'):
+        photo(name)
+    command = ['folders', str(tmp_path / 'a'), '--out', str(tmp_path / 'own'), '--split', 'train']
+    main(command)
+    with pytest.raises(ValueError, match=r'config.py was there and is kept, but its img_path is not .*b'):
+        main(['folders', str(tmp_path / 'b'), *command[2:]])
+    assert (tmp_path / 'own/train.txt').read_text() == 'cat/1.jpg\n'
+
+
+def test_a_list_of_masks_does_not_outlive_them(tmp_path, photo, write):
+    photo('photos/0.jpg')
+    write('own/train_masks.txt', '0.jpg\n')
+    main(
+        [
+            *table_of(write, ['cat']),
+            '--photos',
+            str(tmp_path / 'photos'),
+            '--out',
+            str(tmp_path / 'own'),
+            '--split',
+            'train',
+        ]
+    )
+    assert not (tmp_path / 'own/train_masks.txt').exists()
+
+
+def test_epochs_by_the_number_of_photos():
+    assert [epochs_for(count) for count in (4, 30, 300, 3000, 6000, 30_000, 1_000_000)] == [750, 100, 10, 10, 5, 3, 3]

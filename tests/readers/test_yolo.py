@@ -57,7 +57,7 @@ def test_splits_of_the_yaml_and_photos_without_objects(tmp_path, photo, write):
         ('0 nan 0.5 1 1', 'must be in 0..1'),
         ('0 0.5 0.5 1 1 0.9', '6 columns are neither a box'),
         ('0 0.5 0.5', '3 columns are neither a box'),
-        ('0 0 0 1 1', None),
+        ('0 1 0 1 1', None),
     ],
 )
 def test_a_line_that_is_wrong_is_named(tmp_path, photo, write, line, message):
@@ -71,7 +71,7 @@ def test_a_line_that_is_wrong_is_named(tmp_path, photo, write, line, message):
         read_yolo(tmp_path)
 
 
-@pytest.mark.parametrize('names', ['names: 3', 'names: {1: cat}', 'names: []', '[cat]', 'nc: 1'])
+@pytest.mark.parametrize('names', ['names: 3', 'names: [yes, no]', 'names: {1: cat}', 'names: []', '[cat]', 'nc: 1'])
 def test_classes_that_are_not_named(tmp_path, photo, write, names):
     photo('1.jpg')
     write('data.yaml', names)
@@ -110,3 +110,25 @@ def test_a_box_without_an_area_marks_one_pixel(tmp_path, photo, write):
     from gain_plugin.readers.draw import fill_box
 
     assert fill_box((2, 1, 2, 1), (3, 4)).nonzero() == (1, 2)
+
+
+def test_corners_in_place_of_centre_and_size(tmp_path, photo, write):
+    photo('1.jpg', width=100, height=50)
+    write('data.yaml', 'names: [cat]')
+    write('1.txt', '0 0.1 0.2 0.5 0.6\n0 0.6 0.7 0.9 0.9\n')
+    with pytest.raises(ValueError, match='boxes seem to be left, top, right, bottom'):
+        read_yolo(tmp_path)
+    write('1.txt', '0 0.1 0.2 0.5 0.6\n0 0.6 0.7 0.2 0.2\n')  # one that reaches beyond, as careless tools leave it
+    assert len(read_yolo(tmp_path).photos[0].regions) == 2
+
+
+def test_what_is_left_out_or_mixed_is_noted(tmp_path, photo, write):
+    for split in ('train', 'val'):
+        photo(f'images/{split}/1.jpg')
+        write(f'labels/{split}/1.txt', '')
+    write('labels/val/2.txt', '0 0.5 0.5 1 1')
+    write('data.yaml', 'names: [cat]\ntrain: images/train\nval: images/val')
+    alone, mixed = read_yolo(tmp_path).notes
+    assert alone.startswith('1 text files have no photo') and alone.endswith('labels/val/2.txt')
+    assert mixed.startswith('data.yaml names train and val, whose photos were mixed')
+    assert not read_yolo(tmp_path, 'train').notes
