@@ -174,7 +174,7 @@ def _grey(pixels: np.ndarray) -> np.ndarray:
 
 def _check_palette(picture: Image.Image, pixels: np.ndarray) -> None:
     """ValueError if the colours are VOC's under other numbers, as programs leave them that write palettes anew."""
-    own = np.reshape(picture.getpalette('RGB'), (-1, 3))
+    own: np.ndarray = np.reshape(picture.getpalette('RGB') or [], (-1, 3))
     if np.array_equal(own, VOC_COLOURS[: len(own)]):
         return
     known = [*range(len(VOC_CLASSES) + 1), UNKNOWN]
