@@ -101,7 +101,7 @@ class Recorder:
                 self._kernels.enter_context(_math_attention())
             if name == self._graph_from:
                 torch.set_grad_enabled(True)  # the caller's no_grad() ends it
-            if name == self._whole and not isinstance(value, Tensor):
+            if name == self._whole and not name.endswith(INPUT) and not isinstance(value, Tensor):
                 self._outputs.setdefault(name, []).append(value)
                 return value
             kept, passed_on = _first_tensor(value, begin=name == self._graph_from, needs=name == self._twice_from)

@@ -1,6 +1,7 @@
-"""Who scores the erased images: a Python class for each."""
+"""The scorers of erased images, one Python class each."""
 
 import copy
+from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -25,15 +26,13 @@ class Scorer(nn.Module):
 
     def start(self, classifier: nn.Module) -> None:
         """Guidance begins now, as after a warm-up; told to the scorers that this one is made of."""
-        for part in self.children():
-            if isinstance(part, Scorer):
-                part.start(classifier)
+        for part in _parts(self):
+            part.start(classifier)
 
     def update(self, classifier: nn.Module) -> None:
         """A guided training step begins; told to the scorers that this one is made of."""
-        for part in self.children():
-            if isinstance(part, Scorer):
-                part.update(classifier)
+        for part in _parts(self):
+            part.update(classifier)
 
     def forward(self, cam: 'CAM', images: Tensor, inputs: dict[str, Any]) -> Tensor:
         """(P, K) scores of erased ``images`` (P, C, H, W).
@@ -122,6 +121,15 @@ class EMA(Scorer):
 
 
 SCORERS: dict[str, type[Scorer]] = {'shared': Shared, 'detached': Detached, 'frozen': Frozen, 'ema': EMA}
+
+
+def _parts(module: nn.Module) -> Iterator[Scorer]:
+    """The scorers that a module is made of, also those in lists; not what these are made of."""
+    for child in module.children():
+        if isinstance(child, Scorer):
+            yield child
+        elif isinstance(child, nn.ModuleList | nn.ModuleDict):
+            yield from _parts(child)
 
 
 def copy_of(model: nn.Module) -> nn.Module:

@@ -16,9 +16,8 @@ def check_choice(name: str, given: Any, choices: Collection[str], *, function: b
     if function and callable(given):
         return
     if not isinstance(given, str) or given not in choices:
-        raise ValueError(
-            f'{name} must be one of {tuple(choices)}{" or an object of your own" * function}, got {given!r}'
-        )
+        own = ' or a function or an object of your own' * function
+        raise ValueError(f'{name} must be one of {tuple(choices)}{own}, got {given!r}')
 
 
 def check_flag(name: str, given: Any) -> None:

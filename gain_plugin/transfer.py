@@ -5,8 +5,9 @@ from torch import Tensor
 
 
 def to_device(tensor: Tensor, like: Tensor) -> Tensor:
-    """``tensor`` where ``like`` is; a device goes on meanwhile."""
-    return tensor.to(like.device, non_blocking=like.device.type != 'cpu')  # towards the CPU nobody would wait for it
+    """``tensor`` where ``like`` is; CUDA goes on meanwhile."""
+    # towards the CPU nobody would wait for the copy, and MPS may read what is freed by then (pytorch/pytorch#189690)
+    return tensor.to(like.device, non_blocking=like.device.type not in ('cpu', 'mps'))
 
 
 class OnCPU:

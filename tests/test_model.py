@@ -277,10 +277,10 @@ def test_scorers_that_a_scorer_is_made_of_start_with_it(tiny, images, labels):
     class Halves(Scorer):
         def __init__(self, classifier):
             super().__init__(classifier)
-            self.frozen, self.ema = Frozen(classifier), EMA(classifier)
+            self.frozen, self.others = Frozen(classifier), torch.nn.ModuleList([EMA(classifier)])
 
         def forward(self, cam, images, inputs):
-            return (self.frozen(cam, images, inputs) + self.ema(cam, images, inputs)) / 2
+            return (self.frozen(cam, images, inputs) + self.others[0](cam, images, inputs)) / 2
 
     classifier = tiny()
     gain = GAIN(classifier, scorer=Halves, **LAYERS)
@@ -289,7 +289,7 @@ def test_scorers_that_a_scorer_is_made_of_start_with_it(tiny, images, labels):
     gain.start()
     assert torch.equal(gain.scorer.frozen.model.fc.bias, classifier.fc.bias)
     gain.train()(images, labels)
-    assert gain.scorer.ema.average.n_averaged == 1
+    assert gain.scorer.others[0].average.n_averaged == 1
 
 
 def test_the_mean_of_a_term_is_over_images_and_never_nan(tiny, images, labels):

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gain_plugin import CAM
 from gain_plugin.recorder import Recorder
 
 
@@ -160,3 +161,9 @@ def test_behind_a_relu_that_is_no_layer_every_cell_has_its_gradient(images, in_p
         torch.autograd.grad(scores.sum(), parameters), torch.autograd.grad(plain.sum(), parameters), strict=True
     )
     assert all(own.equal(other) for own, other in grads)
+
+
+def test_scores_may_be_what_goes_into_a_layer():
+    model = nn.Sequential(nn.Conv2d(3, 4, 3, 2), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 4), nn.Softmax(1))
+    cam = CAM(model, target_layer='0', score_layer='4:input', scores=lambda scores: scores[:, 1:]).eval()
+    assert cam.attention(torch.randn(1, 3, 32, 32), torch.tensor([[1, 0, 0]])).shape == (1, 15, 15)

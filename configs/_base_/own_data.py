@@ -7,7 +7,6 @@ size = 160
 train_dataloader = dict(
     batch_size=16,
     num_workers=2,
-    persistent_workers=True,  # epochs of few photos are short
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
         type='VOCTagsDataset',

@@ -48,11 +48,13 @@ def candidates_of(
     return sorted(lit, key=lambda output: _place(probe.outputs, output)), bool(again)
 
 
-def choose(probe: Probe, scores: Tensor, candidates: list[Output], reader: Reader) -> Output:
-    """The last one that is no branch; where branches with scores of their own part early, the last of the deepest."""
-    target = _last_common(probe, scores, candidates) or candidates[-1]
-    if share_below(probe.outputs, target) >= SHALLOW:
-        return target
+def choose(probe: Probe, scores: Tensor, candidates: list[Output]) -> Output:
+    """The last one that is no branch, or else the last of all."""
+    return _last_common(probe, scores, candidates) or candidates[-1]
+
+
+def of_branches(probe: Probe, scores: Tensor, candidates: list[Output], reader: Reader, target: Output) -> Output:
+    """Where branches with scores of their own part early, the last of the deepest; else ``target``."""
     sure = [output for output in candidates if reader.sure(output)]
     branches = [_last_common(probe, arm, sure) for arm in arms(scores, probe.images)]
     return max([target, *filter(None, branches)], key=lambda output: share_below(probe.outputs, output))
@@ -81,7 +83,8 @@ def activated(probe: Probe, target: Output, scores: Tensor) -> Output:
             in_place = given is target.value and given._version > target.version
             if (apart or in_place) and sum(other.name == output.name for other in probe.outputs) == 1:
                 return target._replace(name=output.name + INPUT)
-    return target._replace(name=target.name + RELU) if relu_follows(probe, target, scores) else target
+    follows = not target.name.endswith(INPUT) and relu_follows(probe, target, scores)
+    return target._replace(name=target.name + RELU) if follows else target
 
 
 def relu_follows(probe: Probe, output: Output, scores: Tensor) -> bool:

@@ -14,6 +14,7 @@ from gain_plugin.layers.candidates import (
     candidates_of,
     choose,
     common_input,
+    of_branches,
     relu_follows,
     repeated_views,
     share_below,
@@ -176,7 +177,8 @@ def _search(probe: Probe, scores: Tensor, reader: Reader, candidates: list[Outpu
     """The target layer, and what reads it."""
     if not candidates:
         raise ValueError(none_found(probe, scores, reader))
-    target = choose(probe, scores, candidates, reader)
+    candidates_reader = reader
+    target = choose(probe, scores, candidates)
     repeated = repeated_views(probe, scores, reader)
     # the layers of a Siamese network fire for each view: what fires once may lie far in front of them
     if repeated and share_below(probe.outputs, target) < share_below(probe.outputs, repeated) / 2:
@@ -186,6 +188,10 @@ def _search(probe: Probe, scores: Tensor, reader: Reader, candidates: list[Outpu
         deeper = common_input(probe, scores, of_inputs)
         if deeper and share_below(probe.outputs, deeper) > share_below(probe.outputs, target):
             target, reader = deeper, of_inputs
+    if share_below(probe.outputs, target) < SHALLOW:
+        branch = of_branches(probe, scores, candidates, candidates_reader, target)
+        if branch is not target:
+            target, reader = branch, candidates_reader
     norms = [o for o in candidates if o.input is target.value and 'Norm' in type(o.layer).__name__]
     return next((norm for norm in norms if norm.value.ndim == 3), target), reader
 

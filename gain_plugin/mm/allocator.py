@@ -2,6 +2,7 @@
 
 import ctypes
 import logging
+import sys
 
 import torch
 
@@ -18,8 +19,10 @@ def keep_freed_memory(logger: logging.Logger) -> bool:
         Whether that was done: not beside a GPU, nor with another C library.
 
     """
+    if torch.cuda.is_available() or not sys.platform.startswith('linux'):
+        return False
     mallopt = getattr(ctypes.CDLL(None), 'mallopt', None)
-    if mallopt is None or torch.cuda.is_available():
+    if mallopt is None:
         return False
     kept = bool(mallopt(_M_MMAP_MAX, 0) and mallopt(_M_TRIM_THRESHOLD, _NEVER))
     if kept:

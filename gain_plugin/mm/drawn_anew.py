@@ -27,6 +27,6 @@ def tell_of_drawn(runner: Runner, host: nn.Module, before: dict[str, list[float]
             network = type(host.get_submodule(name)).__name__
             runner.logger.warning(
                 f'GAIN: mmengine has drawn the weights of {name!r} ({network}) anew, by its init_weights(), as '
-                'training began: pretrained ones are lost. Give the module that holds it an init_weights() that does '
-                'nothing, or load them by load_from='
+                'training began: if they were pretrained, that is lost. Give the module that holds it an '
+                'init_weights() that does nothing, or load them by load_from='
             )

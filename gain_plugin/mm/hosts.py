@@ -9,6 +9,8 @@ from torch import nn
 
 from gain_plugin.mm.segmentors import is_segmentor, segmentor_options
 
+SIGMOID_LOSSES = ('BCELoss', 'BCEWithLogitsLoss', 'MultiLabelSoftMarginLoss', 'AsymmetricLoss', 'FocalLoss')
+"""Losses, of torch and mmpretrain, of a classifier with a sigmoid a class."""
 FUNCTIONS = ('fill', 'reshape', 'scores', 'scorer', 'weigh')
 """Arguments of ``CAM`` and ``GAIN`` that may be functions."""
 
@@ -27,6 +29,8 @@ def reading_options(host: nn.Module, given: dict[str, Any]) -> dict[str, Any]:
 def trained_by_softmax(host: nn.Module) -> bool:
     """Whether the losses that ``host`` holds are cross entropies over its classes, as in mmpretrain's heads."""
     losses = [module for module in host.modules() if type(module).__name__ == 'CrossEntropyLoss']
+    if any(type(module).__name__ in SIGMOID_LOSSES for module in host.modules()):
+        return False
     return bool(losses) and not is_segmentor(host) and not any(getattr(loss, 'use_sigmoid', False) for loss in losses)
 
 

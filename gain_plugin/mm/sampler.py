@@ -20,7 +20,8 @@ class MaskedSampler(Sampler):
         dataset: gives ``get_data_info(index)`` with ``seg_map_path``, which is None for a photo without a mask.
         share: of the draws, in 0..1.
         seed: the same on all ranks; drawn if None.
-        endless: begin the next epoch by itself, for a loop of iterations, which otherwise waits after each epoch.
+        endless: begin the next epoch by itself, for a loop of iterations, in which mmengine otherwise waits two seconds
+            after each. An ``EpochBasedTrainLoop`` would not end its first epoch.
 
     Raises:
         ValueError: a share out of range, or no photo with a mask.
@@ -42,11 +43,18 @@ class MaskedSampler(Sampler):
         self._endless = endless
         self._seed = sync_random_seed() if seed is None else seed
         self._rank, self._world = get_dist_info()
-        self._epoch = 0
+        self._epoch = self._skipped = 0
+        if endless:
+            self.skip = self._skip  # mmengine asks whether there is one
+
+    def _skip(self, draws: int) -> None:
+        """Begin behind so many of this rank's draws: called by mmengine where a loop of iterations resumes."""
+        self._epoch, self._skipped = divmod(draws, len(self))
 
     def __iter__(self) -> Iterator[int]:
         """Indices of this rank's photos."""
-        yield from self._draw()
+        skipped, self._skipped = self._skipped, 0
+        yield from self._draw()[skipped:]
         while self._endless:
             self._epoch += 1
             yield from self._draw()

@@ -82,9 +82,6 @@ class Annotations:
             twice = [name for name, count in Counter(names).items() if count > 1]
             if twice:
                 raise ValueError(f'{self.root}: the {what} {twice[0]!r} is there {names.count(twice[0])} times')
-        alike = [name for name in self.classes if name.lower() in {one.lower() for one in self.classes if one != name}]
-        if alike:
-            raise ValueError(f'{self.root}: the classes {alike} differ in capitals alone: write them alike')
         stems: dict[str, str] = {}
         for photo in self.photos:
             name = check_name(photo.name, self.root)
@@ -124,5 +121,12 @@ def number_of(name: str, classes: Sequence[str], where: object) -> int:
 
 
 def classes_of(found: Iterable[str], classes: Sequence[str] | None) -> tuple[str, ...]:
-    """The classes given, or else those found, sorted."""
-    return tuple(sorted(set(found)) if classes is None else classes)
+    """The classes given, or else those found, sorted; ValueError where two of these differ in capitals alone."""
+    if classes is not None:
+        return tuple(classes)
+    names = sorted(set(found))
+    count = Counter(name.lower() for name in names)
+    alike = [name for name in names if count[name.lower()] > 1]
+    if alike:
+        raise ValueError(f'the classes {alike} differ in capitals alone: write them alike, or give --classes')
+    return tuple(names)

@@ -10,6 +10,9 @@ from gain_plugin.masks import is_background
 from gain_plugin.readers.annotations import Annotations, Photo, Region, check_name
 from gain_plugin.readers.files import read_json, size_or_none
 
+ROUGHLY = 0.02  # of a side: how far boxes of careful tools reach beyond the photo
+MANY = 0.2  # of the boxes: as many reach further where they are corners in truth
+
 
 def read_coco(path: Path, root: Path | None = None) -> Annotations:
     """Every photo of the file, with what is annotated on it.
@@ -91,9 +94,18 @@ def _known(annotation: Mapping[str, Any], key: str, known: Mapping, where: str) 
 
 def _are_corners(photos: Sequence[Photo]) -> bool:
     """Whether the boxes fit their photos as left, top, right, bottom, all of them, and not as COCO has them."""
-    boxes = [(region.box, photo.size) for photo in photos if photo.size for region in photo.regions or ()]
-    beyond = any(right > width + 1 or bottom > height + 1 for (_, _, right, bottom), (height, width) in boxes)
-    return beyond and all(
+    boxes = [
+        (region.box, photo.size)
+        for photo in photos
+        if photo.size
+        for region in photo.regions or ()
+        if region.outline is None
+    ]
+    beyond = [
+        right > (1 + ROUGHLY) * width or bottom > (1 + ROUGHLY) * height
+        for (_, _, right, bottom), (height, width) in boxes
+    ]
+    return sum(beyond) > MANY * len(boxes) and all(
         left < right - left <= width and top < bottom - top <= height
         for (left, top, right, bottom), (height, width) in boxes
     )
@@ -110,6 +122,8 @@ def _region(annotation: Mapping[str, Any], label: int, where: str) -> Region:
     box = annotation.get('bbox') or None
     if outline is not None:
         check_outline(outline, where)
+        if _numbers(box) and not any(box):
+            box = None  # some tools leave zeros beside an outline
     if box is not None:
         edges = _corners(box, where)
         if isinstance(outline, list) and outline and _apart(edges, enclosing(outline)):

@@ -80,7 +80,8 @@ def read(args: argparse.Namespace) -> Annotations:
     try:
         return _read_named(args, classes)
     except ValueError as error:
-        raise ValueError(f'{error}; {known} has the classes' if classes else str(error)) from error
+        where = f'; {known} has the classes' if 'none of the classes' in str(error) else ''
+        raise ValueError(f'{error}{where}') from error
 
 
 def _read_named(args: argparse.Namespace, classes: Sequence[str] | None) -> Annotations:

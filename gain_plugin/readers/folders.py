@@ -25,7 +25,9 @@ def read_folders(root: Path, classes: Sequence[str] | None = None, split: str | 
 
     """
     check_folder(root)
-    top = root / split if split and (root / split).is_dir() else root
+    own = root / split if split else root
+    divided = own.is_dir() and any(path.is_dir() and not is_hidden(path) for path in own.iterdir())
+    top = own if divided else root  # train may be a class, too
     folders = sorted(path for path in top.iterdir() if path.is_dir() and not is_hidden(path))
     _check(top, folders)
     classes = classes_of((folder.name for folder in folders if not is_background(folder.name)), classes)

@@ -98,8 +98,8 @@ def listed(annotations: Annotations, path: Path) -> Annotations:
     """
     photos: dict[str, list[Photo]] = {}
     for photo in annotations.photos:
-        for name in {photo.name, without_extension(photo.name)}:
-            photos.setdefault(name, []).append(photo)
+        photos.setdefault(without_extension(photo.name), []).append(photo)
+    photos |= {photo.name: [photo] for photo in annotations.photos}  # a whole name says which
     return replace(annotations, photos=tuple(_only(photos.get(name, []), name, path) for name in read_list(path)))
 
 

@@ -7,11 +7,10 @@ from typing import Any
 
 from gain_plugin.lists import read_text
 from gain_plugin.readers.annotations import Annotations, Photo, Region
-from gain_plugin.readers.coco import enclosing
+from gain_plugin.readers.coco import MANY, ROUGHLY, enclosing
 from gain_plugin.readers.files import photo_size, photos_below
 
 BEYOND = 1e-3  # what rounding leaves beyond 1
-ROUGHLY = 0.02  # of a side: how far boxes of careful tools reach beyond the photo
 
 
 def read_yolo(root: Path, split: str | None = None) -> Annotations:
@@ -60,8 +59,11 @@ def _notes(
     if without:
         yield f'{len(without)} photos without a text file show none of the classes, as {without[0]}'
     folders = {labels.parent for labels in texts.values()}
-    known = {*texts.values(), root / 'classes.txt'}
-    alone = sorted(path for folder in folders for path in folder.glob('*.txt') if path not in known)
+    known = set(texts.values())
+    found = (path for folder in folders for path in folder.glob('*.txt'))
+    alone = sorted(
+        path for path in found if path not in known and path.name != 'classes.txt'
+    )  # LabelImg's, beside them
     if alone:
         yield f'{len(alone)} text files have no photo in a format that Pillow reads and were left out, as {alone[0]}'
     if split is None and 'train' in settings and 'val' in settings:
@@ -77,11 +79,11 @@ def _are_corners(photos: Sequence[Photo]) -> bool:
         for region in photo.regions or ()
         if region.outline is None
     ]
-    beyond = any(
+    beyond = [
         min(left / width, top / height) < -ROUGHLY or max(right / width, bottom / height) > 1 + ROUGHLY
         for (left, top, right, bottom), (height, width) in boxes
-    )
-    return beyond and all(
+    ]
+    return sum(beyond) > MANY * len(boxes) and all(
         (left + right) / 2 < right - left and (top + bottom) / 2 < bottom - top
         for (left, top, right, bottom), _ in boxes
     )

@@ -49,7 +49,7 @@ def scripted() -> nn.Module:
             r'detach\(\) or no_grad\(\) cuts its graph, before the first layer: freeze weights by requires_grad_',
         ),
         (scripted(), "its part 'trunk' is scripted"),
-        (Second(), r'missing 1 required .* wrap it in a module that takes the images first'),
+        (Second(), r'missing 1 required .* wrap it, .* in a module that takes them first'),
         (InTraining(), r'no scores \(N, K\) in eval mode, .* wrap it in a module that gives scores in both modes'),
     ],
 )

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gain_plugin import CAM
 from gain_plugin.layers import ProbeError, find_layers
 
 
@@ -452,3 +453,42 @@ def test_a_real_batch_helps_where_noise_does_not():
     with pytest.raises(ProbeError, match=r'failed on a probing image \(1, 3, 224, 224\)'):
         find_layers(model)
     assert find_layers(model, images=torch.randn(2, 3, 32, 32)).target == '0'
+
+
+class Head(nn.Module):
+    """Averages over the grid, behind a functional ReLU or none."""
+
+    def __init__(self, rectified: bool) -> None:
+        super().__init__()
+        self.rectified = rectified
+        self.fc = nn.Linear(8, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc((F.relu(x) if self.rectified else x).mean((2, 3)))
+
+
+class Branches(nn.Module):
+    """Deep branches of a stem that are added, beside each other or one after another."""
+
+    def __init__(self, residual: bool) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, 4, 1)
+        deep = [nn.Sequential(*(nn.Conv2d(8, 8, 3, 1, 1) for _ in range(4))) for _ in range(2)]
+        self.branches = nn.ModuleList(deep)
+        self.residual = residual
+        self.head = Head(rectified=residual)
+
+    def forward(self, images: Tensor) -> Tensor:
+        x = self.stem(images)
+        if not self.residual:
+            return self.head(sum(branch(x) for branch in self.branches))
+        for branch in self.branches:
+            x = x + branch(x)
+        return self.head(x)
+
+
+@pytest.mark.parametrize('residual', [False, True])
+def test_of_branches_that_are_added_the_sum_is_looked_at(residual):
+    cam = CAM(Branches(residual)).eval()
+    assert cam.target_layer == 'head:input'
+    assert cam.attention(torch.randn(1, 3, 32, 32), torch.tensor([[1, 0, 0]])).shape == (1, 8, 8)

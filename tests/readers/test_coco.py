@@ -112,3 +112,15 @@ def test_a_category_of_the_background_is_none(photo, write):
     content['annotations'] = [{'image_id': 1, 'category_id': 1, 'bbox': [0.1, 0.1, 0.5, 0.5]}]
     with pytest.raises(ValueError, match='i.json: all boxes are within one pixel'):
         read_coco(write('i.json', content))
+
+
+def test_few_sloppy_boxes_are_no_corners_and_zeros_beside_an_outline_no_box(write):
+    images = [{'id': 9, 'file_name': '1.jpg', 'height': 1000, 'width': 1000}]
+    box = {'id': 1, 'image_id': 9, 'category_id': 7, 'bbox': [103, 50, 900, 900]}  # 3 pixels over
+    found = read_coco(write('over.json', content(box, images=images)))
+    assert found.photos[0].regions[0].box == (103, 50, 1003, 950)
+    zeros = {**SQUARE, 'bbox': [0, 0, 0, 0]}
+    assert read_coco(write('zeros.json', content(zeros))).photos[0].regions[0].box == (1, 1, 3, 3)
+    corners = {**box, 'bbox': [400, 300, 990, 950]}
+    with pytest.raises(ValueError, match='corners'):
+        read_coco(write('corners.json', content(corners, images=images)))

@@ -59,3 +59,9 @@ def test_photos_of_the_background_have_no_label(tmp_path, photo):
     photo(' dog/1.jpg')
     with pytest.raises(ValueError, match=r"names without blanks around them, got \[' dog', 'cat'\]"):
         read_folders(tmp_path)
+
+
+def test_a_class_may_be_called_as_the_split_is(tmp_path, photo):
+    for name in ('bus/1.jpg', 'train/2.jpg'):
+        photo(name)
+    assert read_folders(tmp_path, split='train').classes == ('bus', 'train')
