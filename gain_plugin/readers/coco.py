@@ -122,7 +122,7 @@ def _region(annotation: Mapping[str, Any], label: int, where: str) -> Region:
     box = annotation.get('bbox') or None
     if outline is not None:
         check_outline(outline, where)
-        if _numbers(box) and not any(box):
+        if isinstance(box, list) and _numbers(box) and not any(box):
             box = None  # some tools leave zeros beside an outline
     if box is not None:
         edges = _corners(box, where)
