@@ -60,8 +60,7 @@ class Annotations:
 
     Raises:
         ValueError: no photo, no class, a photo outside of the root or with the name of another, whatever its extension,
-            a class without a name, twice, called background or as another but for capitals, or labels that are none of
-            the classes.
+            a class without a name, twice or called background, or labels that are none of the classes.
 
     """
 

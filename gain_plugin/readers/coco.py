@@ -92,15 +92,20 @@ def _known(annotation: Mapping[str, Any], key: str, known: Mapping, where: str) 
     return value
 
 
-def _are_corners(photos: Sequence[Photo]) -> bool:
-    """Whether the boxes fit their photos as left, top, right, bottom, all of them, and not as COCO has them."""
-    boxes = [
+def boxes_alone(photos: Sequence[Photo]) -> list[tuple[tuple[float, float, float, float], tuple[int, int]]]:
+    """Boxes of what has no outline, each with the height and width of its photo, where these are known."""
+    return [
         (region.box, photo.size)
         for photo in photos
         if photo.size
         for region in photo.regions or ()
         if region.outline is None
     ]
+
+
+def _are_corners(photos: Sequence[Photo]) -> bool:
+    """Whether the boxes fit their photos as left, top, right, bottom, all of them, and not as COCO has them."""
+    boxes = boxes_alone(photos)
     beyond = [
         right > (1 + ROUGHLY) * width or bottom > (1 + ROUGHLY) * height
         for (_, _, right, bottom), (height, width) in boxes

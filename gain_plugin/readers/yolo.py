@@ -7,7 +7,7 @@ from typing import Any
 
 from gain_plugin.lists import read_text
 from gain_plugin.readers.annotations import Annotations, Photo, Region
-from gain_plugin.readers.coco import MANY, ROUGHLY, enclosing
+from gain_plugin.readers.coco import MANY, ROUGHLY, boxes_alone, enclosing
 from gain_plugin.readers.files import photo_size, photos_below
 
 BEYOND = 1e-3  # what rounding leaves beyond 1
@@ -61,9 +61,8 @@ def _notes(
     folders = {labels.parent for labels in texts.values()}
     known = set(texts.values())
     found = (path for folder in folders for path in folder.glob('*.txt'))
-    alone = sorted(
-        path for path in found if path not in known and path.name != 'classes.txt'
-    )  # LabelImg's, beside them
+    # LabelImg leaves classes.txt beside them
+    alone = sorted(path for path in found if path not in known and path.name != 'classes.txt')
     if alone:
         yield f'{len(alone)} text files have no photo in a format that Pillow reads and were left out, as {alone[0]}'
     if split is None and 'train' in settings and 'val' in settings:
@@ -72,13 +71,7 @@ def _notes(
 
 def _are_corners(photos: Sequence[Photo]) -> bool:
     """Whether the boxes fit their photos as left, top, right, bottom, all of them, and not as YOLO has them."""
-    boxes = [
-        (region.box, photo.size)
-        for photo in photos
-        if photo.size
-        for region in photo.regions or ()
-        if region.outline is None
-    ]
+    boxes = boxes_alone(photos)
     beyond = [
         min(left / width, top / height) < -ROUGHLY or max(right / width, bottom / height) > 1 + ROUGHLY
         for (left, top, right, bottom), (height, width) in boxes

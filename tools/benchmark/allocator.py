@@ -1,8 +1,8 @@
-"""CPU seconds of a training step as glibc is, and with freed memory kept, by turns in processes of their own.
+"""CPU seconds of a training step as glibc is, and with freed memory kept, by turns.
 
-python tools/benchmark/allocator.py [--rounds 2]
+Each is measured in a process of its own.
 
-Each is measured in a process of its own, by turns.
+    python tools/benchmark/allocator.py [--rounds 2]
 """
 
 import argparse
