@@ -50,6 +50,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--decided', type=float, default=1.0, help='least share of pixels that --calibrate decides')
     parser.add_argument('--crf', action='store_true', help='evaluate behind a dense CRF, too (pip install pydensecrf2)')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, default={}, help='settings of the segmenter')
+    parser.add_argument('--attention', nargs='+', action=DictAction, default={}, help='settings of the AttentionHook')
     return parser.parse_args()
 
 
@@ -65,6 +66,7 @@ def pipeline_of(path: Path, args: argparse.Namespace) -> Pipeline:
         workers=args.workers,
         crf=args.crf,
         segmenter_options=args.cfg_options,
+        attention_options=args.attention,
     )
 
 
@@ -76,7 +78,8 @@ def rounds_of(first: Pipeline, rounds: int) -> list[Pipeline]:
 def Road(path: Path, args: argparse.Namespace) -> Pipeline:  # noqa: N802
     """The former name of ``pipeline_of``, for scripts whose arguments lack what has come since."""
     former = {'refine': 'crf' if getattr(args, 'label_crf', False) else None, 'otsu': False}
-    return pipeline_of(path, argparse.Namespace(**{**former, 'calibrate': None, 'decided': 1.0, **vars(args)}))
+    since = {'calibrate': None, 'decided': 1.0, 'attention': {}}
+    return pipeline_of(path, argparse.Namespace(**{**former, **since, **vars(args)}))
 
 
 def main() -> None:

@@ -1,9 +1,11 @@
 """``gain-plugin labels``."""
 
+import os
 from typing import TYPE_CHECKING
 
 import click
 
+from gain_plugin.commands.launch import rank_options
 from gain_plugin.commands.verb import Verb
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ EXAMPLES = (
 @click.option('--calibrate', metavar='LIST', help='choose both thresholds on the masks of the listed ids')
 @click.option('--decided', default=1.0, show_default=True, help='least share of pixels that --calibrate decides')
 @click.option('--cfg-options', multiple=True, metavar='KEY=VALUE...', help='settings to override')
+@rank_options
 def labels(
     config: str,
     checkpoint: str,
@@ -43,18 +46,25 @@ def labels(
     calibrate: str | None,
     decided: float,
     cfg_options: tuple[str, ...],
+    launcher: str,
+    local_rank: int,
 ) -> None:
     """Write pseudo labels for the test images of CONFIG, from the maps of CHECKPOINT.
 
-    Run again, it goes on where it was. The exit code is 1 if an image could not be labelled.
+    Run again, it goes on where it was. The exit code is 1 if an image could not be labelled. Several processes share
+    the images: torchrun --nproc_per_node=8 -m gain_plugin labels ... --launcher pytorch.
     """
+    os.environ.setdefault('LOCAL_RANK', str(local_rank))
+    from mmengine.dist import is_main_process
+
     from gain_plugin.mm import LabelRule, make_pseudo_labels
     from gain_plugin.mm.options import load_config
 
     cfg = load_config(config, cfg_options)
+    cfg.launcher = launcher
     rule = LabelRule(foreground, background, saliency, saliency_threshold, refine, otsu)
     report = make_pseudo_labels(cfg, checkpoint, out, rule, workers, calibrate_on=calibrate, decided=decided)
-    if show(report, out):
+    if is_main_process() and show(report, out):
         raise SystemExit(1)
 
 

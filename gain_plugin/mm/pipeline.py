@@ -58,6 +58,7 @@ class Pipeline:
         workers: processes that write labels.
         crf: evaluate the segmenter behind a dense CRF as well.
         segmenter_options: settings of the segmenter to override.
+        attention_options: settings of the classifier's ``AttentionHook`` to override, as ``{'flip': False}``.
 
     """
 
@@ -72,9 +73,11 @@ class Pipeline:
         workers: int = 1,
         crf: bool = False,
         segmenter_options: dict[str, Any] | None = None,
+        attention_options: dict[str, Any] | None = None,
     ) -> None:
         self.classifier, self.segmenter = (_seeded(path, seed) for path in (classifier, segmenter))
         self.segmenter.merge_from_dict(segmenter_options or {})
+        self.classifier.default_hooks.attention.update(attention_options or {})
         self.labelling = labelling or Labelling()
         self.crf = crf
         self.workers = workers

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
+from mmengine.dist import all_gather_object, barrier, get_rank, get_world_size, is_main_process
 from mmengine.registry import DATASETS
 from mmengine.runner import Runner
 from rich.console import Console
@@ -18,6 +19,7 @@ from torch import Tensor
 from gain_plugin.mm.attention_hook import AttentionHook
 from gain_plugin.mm.checkpoints import load_fitting
 from gain_plugin.mm.console import QuietRunner
+from gain_plugin.mm.hosts import host_of
 from gain_plugin.mm.label_samples import MapSample, calibration_photos, is_untagged, photo_names, read_maps, sources_of
 from gain_plugin.mm.runs import keep_same
 from gain_plugin.pseudo_labels.files import check_folder, is_labelled, label_path, saliency_path
@@ -44,6 +46,9 @@ def make_pseudo_labels(
     sub-folders of the ids, ``settings.json``, and ``counts`` and ``log`` for itself. Files that are there and whole are
     kept; they must come from the same settings.
 
+    With a ``launcher`` in the config each process labels its share of the images; the files are the same. PAMR runs on
+    the model's device.
+
     Args:
         config: as for ``tools/test.py``.
         checkpoint: of the model of the config; it must fit strictly.
@@ -55,7 +60,8 @@ def make_pseudo_labels(
         decided: least share of the pixels that the chosen thresholds have to decide.
 
     Returns:
-        The report; a broken image is in its ``failed`` and does not stop the others.
+        The report, of all processes, the metrics in the first one alone; a broken image is in its ``failed`` and does
+        not stop the others.
 
     Raises:
         ValueError: wrong thresholds, names, masks or saliency maps, a folder that cannot be written to or holds files
@@ -78,17 +84,28 @@ def make_pseudo_labels(
     if calibrate_on is not None:
         calibration = _calibrate(runner, calibrate_on, hook, rule, decided)
         rule = rule._replace(foreground=calibration.foreground, background=calibration.background)
-    _keep_settings(out, names, _settings(runner.cfg, checkpoint, rule, hook))
-    todo = {name: index for name, index in names.items() if not is_labelled(out, name)}
+    if is_main_process():
+        _keep_settings(out, names, _settings(runner.cfg, checkpoint, rule, hook))
+    barrier()  # before that, no label is written
+    share = list(names)[get_rank() :: get_world_size()]
+    todo = {name: names[name] for name in share if not is_labelled(out, name)}
+    device = str(next(host_of(runner).parameters()).device)
     tasks = (
-        sample if isinstance(sample, Outcome) else LabelTask(*sample, len(classes), out, rule)
+        sample if isinstance(sample, Outcome) else LabelTask(*sample, len(classes), out, rule, device)
         for sample in read_maps(runner, dataset, list(todo.values()), hook)
     )
     failed = _collect(run_tasks(tasks, workers), len(todo))
     done = [index for name, index in todo.items() if name not in failed]
     untagged = sum(is_untagged(dataset.get_data_info(index)) for index in done)
-    found = len(names) - len(todo)
-    return LabelReport(len(done) - untagged, found, untagged, failed, measure(out, list(names), classes), calibration)
+    shares = all_gather_object((len(done) - untagged, len(share) - len(todo), untagged, failed))
+    metrics = measure(out, list(names), classes) if is_main_process() else {}
+    return LabelReport(*_sums(shares), metrics, calibration)
+
+
+def _sums(shares: list[tuple[int, int, int, dict[str, str]]]) -> tuple[int, int, int, dict[str, str]]:
+    """What the processes made, found, left untagged and failed at, of all together."""
+    made, found, untagged, failed = zip(*shares, strict=True)
+    return sum(made), sum(found), sum(untagged), {name: text for own in failed for name, text in own.items()}
 
 
 def attention_hook(runner: Runner, classes: int) -> AttentionHook:
@@ -170,7 +187,8 @@ def _keep_settings(out: Path, names: Iterable[str], settings: dict[str, Any]) ->
 def _collect(outcomes: Iterable[Outcome], total: int) -> dict[str, str]:
     """What is wrong with an image, by its name."""
     failed = {}
-    for name, problem in track(outcomes, 'labels', total, console=Console(stderr=True)):
+    console = Console(stderr=True, quiet=not is_main_process())
+    for name, problem in track(outcomes, 'labels', total, console=console):
         if problem is not None:
             failed[name] = problem
     return failed

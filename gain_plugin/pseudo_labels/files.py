@@ -1,6 +1,7 @@
 """Files of pseudo labels: where they are, and whether they are whole."""
 
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import numpy as np
 from PIL import Image
@@ -27,11 +28,11 @@ def saliency_path(folder: str, name: str) -> Path:
 
 def check_folder(out_dir: Path) -> None:
     """Make the folder and try to write to it; ValueError if that fails."""
-    trial = out_dir / 'counts' / 'trial'
+    counts = out_dir / 'counts'
     try:
-        trial.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(trial, lambda file: file.write(b'can be written'))
-        trial.unlink()
+        counts.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=counts) as file:
+            file.write(b'can be written')
     except OSError as error:
         raise ValueError(f'cannot write to {out_dir}: {error}') from error
 

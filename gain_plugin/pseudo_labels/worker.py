@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
@@ -36,6 +37,8 @@ class LabelTask(NamedTuple):
     num_classes: int
     out_dir: Path
     rule: LabelRule
+    device: str = 'cpu'
+    """Where PAMR runs."""
 
 
 class Outcome(NamedTuple):
@@ -108,7 +111,7 @@ def label_image(task: LabelTask) -> np.ndarray:
     rule, saliency = task.rule, None
     if rule.saliency is not None:
         saliency = torch.from_numpy(read_saliency(saliency_path(rule.saliency, task.name)) / np.float32(255))
-    maps = refine_maps(torch.from_numpy(task.maps), task.img_path, rule)
+    maps = refine_maps(torch.from_numpy(task.maps), task.img_path, rule, task.device)
     foreground, background = (otsu_threshold(maps),) * 2 if rule.otsu else (rule.foreground, rule.background)
     cues = seed_cues(
         maps,
@@ -124,9 +127,9 @@ def label_image(task: LabelTask) -> np.ndarray:
     return labels_from_cues(*cues, torch.from_numpy(task.classes)).numpy()
 
 
-def refine_maps(maps: Tensor, img_path: str, rule: LabelRule) -> Tensor:
-    """Maps (n, H, W) as the thresholds of the rule are to see them, in 0..1."""
-    refine = _pamr if rule.refine == 'pamr' else rule.refine
+def refine_maps(maps: Tensor, img_path: str, rule: LabelRule, device: str = 'cpu') -> Tensor:
+    """Maps (n, H, W) as the thresholds of the rule are to see them, in 0..1; PAMR runs on ``device``."""
+    refine = partial(_pamr, device) if rule.refine == 'pamr' else rule.refine
     if refine is None or isinstance(refine, str):
         return maps
     refined = refine(maps, torch.from_numpy(read_image(img_path).copy()).permute(2, 0, 1).float())
@@ -136,8 +139,8 @@ def refine_maps(maps: Tensor, img_path: str, rule: LabelRule) -> Tensor:
     return refined / (refined.amax((-2, -1), keepdim=True) + 1e-5)
 
 
-def _pamr(maps: Tensor, image: Tensor) -> Tensor:
-    return pamr(maps[None].float(), image[None])[0]
+def _pamr(device: str, maps: Tensor, image: Tensor) -> Tensor:
+    return pamr(maps[None].float().to(device), image[None].to(device))[0].cpu()
 
 
 def count_pixels(task: LabelTask, labels: np.ndarray) -> LabelCounts:

@@ -28,11 +28,16 @@ class Share(Dataset):
         return self.toy[self.index[index]]
 
 
-def train(rank: int, world: int, folder: str, scorer: str, port: int) -> None:
+def join(rank: int, world: int) -> None:
+    """What torchrun and mmengine's launcher set, in a process of ``mp.spawn``."""
     os.environ.update(RANK=str(rank), WORLD_SIZE=str(world), LOCAL_RANK=str(rank))
-    os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port))
+    os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(20000 + os.getppid() % 20000))
     torch.set_num_threads(1)
     torch.cuda.set_device = lambda device: None  # mmengine's launcher sets one even where there is none
+
+
+def train(rank: int, world: int, folder: str, scorer: str) -> None:
+    join(rank, world)
     torch.manual_seed(0)
     data = Share(rank, world)
     runner = Runner(
@@ -53,9 +58,8 @@ def train(rank: int, world: int, folder: str, scorer: str, port: int) -> None:
 
 @pytest.mark.parametrize('scorer', ['shared', 'frozen'])
 def test_two_processes_equal_one(tmp_path, scorer):
-    port = 20000 + os.getpid() % 20000
     for world in (1, 2):
-        mp.spawn(train, (world, str(tmp_path), scorer, port), nprocs=world)
+        mp.spawn(train, (world, str(tmp_path), scorer), nprocs=world)
     one, two = (torch.load(tmp_path / str(world) / 'iter_4.pth', weights_only=False)['state_dict'] for world in (1, 2))
     for name, value in one.items():
         torch.testing.assert_close(value, two[name], atol=1e-3, rtol=0)  # float32, four steps at a rate of 0.5

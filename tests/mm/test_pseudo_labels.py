@@ -5,8 +5,10 @@ import shutil
 import numpy as np
 import pytest
 import torch
+import torch.multiprocessing as mp
 from mmengine.config import Config
 from PIL import Image
+from test_distributed import join
 
 from gain_plugin.mm import LabelRule, make_pseudo_labels
 from gain_plugin.synthetic import small_classifier
@@ -243,3 +245,21 @@ def test_the_tool(cfg, checkpoint, voc, capsys, monkeypatch):
     assert '2 labels made in' in output and 'label_mIoU' in output and 'FAILED broken: ' in output
     settings = json.loads((voc / 'out' / 'settings.json').read_text())
     assert (settings['foreground'], settings['refine'], settings['attention']['flip']) == (0.4, 'crf', True)
+
+
+def label(rank: int, world: int, cfg: Config, checkpoint: str, out: str) -> None:
+    join(rank, world)
+    cfg.update(launcher='pytorch', env_cfg={'dist_cfg': {'backend': 'gloo'}})
+    cfg.model_wrapper_cfg = {'type': 'MMDistributedDataParallel', 'device_ids': None}
+    report = make_pseudo_labels(cfg, checkpoint, out, LabelRule(0.5, 0.2), workers=0)
+    assert (report.made, report.found, report.untagged, list(report.failed)) == (2, 1, 1, ['broken'])
+    assert bool(report.metrics) == (rank == 0)
+
+
+def test_two_processes_label_as_one_does(tmp_path, cfg, checkpoint):
+    make_pseudo_labels(cfg, checkpoint, tmp_path / 'one', LabelRule(0.5, 0.2), workers=0)
+    shutil.copytree(tmp_path / 'one', tmp_path / 'two')
+    for name in ('a', 'b', 'c'):  # a process that begins later finds what another has made; its share stays the same
+        (tmp_path / f'two/{name}.png').unlink()
+    mp.spawn(label, (2, cfg, str(checkpoint), str(tmp_path / 'two')), nprocs=2)
+    assert files(tmp_path / 'one') == files(tmp_path / 'two')
