@@ -20,6 +20,7 @@ from gain_plugin.mm.schedule import Falling, check_iterations, schedule
 from gain_plugin.mm.segmentors import ignored_values, is_segmentor
 from gain_plugin.model import GAIN
 from gain_plugin.scorers import EMA, SCORERS, Detached, Frozen, Scorer, Shared
+from gain_plugin.settings import check_count
 
 for _module in (GAINLoss, *SCORERS.values()):
     MODELS.register_module(module=_module)
@@ -57,6 +58,8 @@ class GAINHook(Hook):
             Two thirds of the run if not given, and none beside a scorer that learns with the host.
         ramp: iterations after the warm-up in which alpha grows linearly to its value; a third of what the warm-up
             leaves if not given.
+        interval: guide every so many-th iteration alone, beginning with the first one after the warm-up; the others are
+            plain, and cost no more than that. ``alpha`` stays what it is in those guided.
 
     Raises:
         ValueError: settings out of range or that contradict the host, before the first iteration.
@@ -69,6 +72,7 @@ class GAINHook(Hook):
         gain: dict[str, Any] | None = None,
         warmup: int | None = None,
         ramp: int | None = None,
+        interval: int = 1,
     ) -> None:
         terms = [loss or {}] if loss is None or isinstance(loss, dict) else loss
         if not isinstance(terms, Sequence) or not terms or not all(isinstance(term, dict) for term in terms):
@@ -80,21 +84,27 @@ class GAINHook(Hook):
         self._wants_masks = any('ext_weight' in term and term['ext_weight'] for term in terms)
         self._warmup = check_iterations('warmup', warmup)
         self._ramp = check_iterations('ramp', ramp)
+        check_count('interval', interval)
+        self._interval = interval
         self._networks: dict[str, list[float]] = {}
         self._strength = self._guiding = 0.0
         self._saved_scorer: dict[str, Tensor] | None = None
         self._handles: list[Any] = []
-        self._seen = self._shown = 0
+        self._seen, self._shown = 0, 0.0
         self._falling = Falling()
         self._masked = False
 
     @property
     def passes(self) -> float | None:
-        """How often a guided image went through a network, on average: itself, and what is erased; None before any."""
-        return 1 + self._shown / self._seen if self._seen else None
+        """How often an image went through a network since the guidance began: itself, and what is erased; None before.
+
+        A mean over all iterations, with ``interval`` those between guided ones, too; smaller images count by their
+        pixels.
+        """
+        return 1 + self._shown / self._seen / self._interval if self._seen else None
 
     def guided(self, runner: Runner) -> int:
-        """How many iterations are guided up to the present one, which counts."""
+        """How many iterations there are from the first guided one to the present one, which counts."""
         return max(0, runner.iter - self._begin_at + 1)
 
     def before_run(self, runner: Runner) -> None:
@@ -128,7 +138,8 @@ class GAINHook(Hook):
         learns, copied = isinstance(scorer, Shared | Detached | EMA), isinstance(scorer, Frozen)
         self._begin_at, self._grow_over = schedule(runner, self._warmup, self._ramp, learns=learns, copied=copied)
         runner.logger.info(
-            f'GAIN: {self._begin_at} iterations of plain training, then guided ones up to {runner.max_iters}, alpha '
+            f'GAIN: {self._begin_at} iterations of plain training, then guided ones up to {runner.max_iters}'
+            f'{"" if self._interval == 1 else f", one in {self._interval}"}, alpha '
             f'growing over the first {self._grow_over} of these; maps of {self.gain.target_layer!r}, scorer '
             f'{type(scorer).__name__}'
         )
@@ -151,7 +162,8 @@ class GAINHook(Hook):
         if runner.iter == self._begin_at:
             self.gain.start()
         done = runner.iter - self._begin_at
-        self._strength = 0.0 if done < 0 else min(1.0, (done + 1) / (self._grow_over + 1))
+        guided = done >= 0 and done % self._interval == 0
+        self._strength = min(1.0, (done + 1) / (self._grow_over + 1)) if guided else 0.0
         self.gain.generator.manual_seed(abs(hash((runner.seed, get_rank(), runner.iter))))
 
     def after_val_epoch(self, runner: Runner, metrics: dict[str, float] | None = None) -> None:

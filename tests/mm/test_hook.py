@@ -231,6 +231,20 @@ def test_without_arguments_the_last_third_is_guided_by_a_frozen_copy(network, tm
     assert any('6 iterations of plain training' in text and 'first 1 of these' in text for text in said)
 
 
+def test_one_iteration_in_so_many_is_guided(network, tmp_path):
+    losses = Losses()
+    hook = GAINHook(loss={'alpha': 0.9}, gain={**LAYERS, 'erased_scale': 0.5}, warmup=1, ramp=2, interval=2)
+    built = runner(network, tmp_path, iterations=6, hooks=[hook, losses])
+    said = []
+    built.logger.info = said.append
+    built.train()
+    alphas = [float(outputs.get('gain/alpha', 0)) for outputs in losses.seen]
+    assert alphas == pytest.approx([0, 0.3, 0, 0.9, 0, 0.9])
+    assert ['loss_am' in outputs for outputs in losses.seen] == [False, True] * 3
+    assert hook.passes == 1 + 0.5**2 / 2
+    assert any('guided ones up to 6, one in 2, alpha growing over the first 2' in text for text in said)
+
+
 def test_a_warm_up_as_long_as_the_run_is_told(network, tmp_path):
     built = runner(network, tmp_path, hooks=[GAINHook(gain=LAYERS, warmup=4)])
     said = []
