@@ -9,12 +9,13 @@ label files bit for bit, figures to the last digit, times aside. Then another ro
 
 * at a random moment of the time that the undisturbed run took;
 * at a chosen one: just before or after a file is given its name, brought to the disk or removed (``os.replace``,
-  ``os.fsync``, ``os.unlink``);
+  ``os.fsync``, ``os.unlink``), any of those that the undisturbed run came by;
 * on a small disk: no file may become larger than a random size (RLIMIT_FSIZE), so that a write fails in the middle, and
   whoever outlives that is killed.
 
-A tool begins as a fork of this process, which has imported PyTorch and mmengine already. The exit status is 1 if an end
-differs or a tool could not go on by itself.
+A tool begins as a fork of this process, which has imported PyTorch and mmengine already. Every round is a line, so that
+what was seen stays if this process ends before its time; folders of rounds that did not end the same are kept. The exit
+status is 1 if an end differs or a tool could not go on by itself.
 """
 
 import argparse
@@ -23,6 +24,7 @@ import os
 import random
 import resource
 import runpy
+import shutil
 import signal
 import sys
 import time
@@ -43,7 +45,8 @@ class Tool:
         arguments: its name and what follows.
         log: file of its output.
         largest: bytes that a file of its may have; None for no limit.
-        last: at which call of those ``CHOSEN`` it kills itself, and whether before or after it; None for never.
+        last: at which call of those ``CHOSEN`` it kills itself, and whether before or after it; 0 to count them, as
+            bytes of the file ``calls`` beside the log; None for neither.
 
     """
 
@@ -66,7 +69,7 @@ class Tool:
         if largest is not None:
             resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
         if last is not None:
-            die_at(*last)
+            die_at(*last, log.with_name('calls'))
         sys.argv = arguments
         status = 1
         try:
@@ -94,14 +97,16 @@ class Tool:
         os.waitpid(self.process, 0)
 
 
-def die_at(call: int, before: bool) -> None:
+def die_at(call: int, before: bool, calls: Path) -> None:
     """Have this process kill itself at that call of a function that changes names on the disk."""
+    counted = calls.open('wb', buffering=0)
     count = 0
 
     def watched(function: Callable[..., Any]) -> Callable[..., Any]:
-        def calls(*args: Any, **kwargs: Any) -> Any:
+        def watching(*args: Any, **kwargs: Any) -> Any:
             nonlocal count
             count += 1
+            counted.write(b'.')
             if count == call and before:
                 os.killpg(0, signal.SIGKILL)
             result = function(*args, **kwargs)
@@ -109,7 +114,7 @@ def die_at(call: int, before: bool) -> None:
                 os.killpg(0, signal.SIGKILL)
             return result
 
-        return calls
+        return watching
 
     for name in CHOSEN:
         setattr(os, name, watched(getattr(os, name)))
@@ -120,9 +125,9 @@ def torture(name: str, configs: Path, work: Path, kills: int, moments: random.Ra
     target, begin = TARGETS[name], time.time()
     calm = work / 'calm' / name
     calm.mkdir(parents=True)
-    if Tool(target.arguments(configs, calm), calm / 'log').wait(600):
+    if Tool(target.arguments(configs, calm), calm / 'log', last=(0, True)).wait(600):
         raise SystemExit(f'{name} fails undisturbed: see {calm}/log')
-    took, wanted = time.time() - begin, target.result(calm)
+    took, calls, wanted = time.time() - begin, (calm / 'calls').stat().st_size, target.result(calm)
     counts = dict.fromkeys(('random', 'chosen', 'small disk'), 0)
     rounds = same = stuck = 0
     while sum(counts.values()) < kills:
@@ -131,10 +136,13 @@ def torture(name: str, configs: Path, work: Path, kills: int, moments: random.Ra
         rounds += 1
         for _ in range(min(moments.randint(1, 6), kills - sum(counts.values()))):
             way = min(counts, key=counts.__getitem__)
-            counts[way] += one_kill(target.arguments(configs, folder), folder / 'log', way, took, moments)
+            counts[way] += one_kill(target.arguments(configs, folder), folder / 'log', way, took, calls, moments)
         ended = Tool(target.arguments(configs, folder), folder / 'log').wait(600) == 0
-        stuck += not ended
-        same += ended and target.result(folder) == wanted
+        alike = ended and target.result(folder) == wanted
+        stuck, same = stuck + (not ended), same + alike
+        print(f'{folder}: {counts}, {"the same" if alike else "DIFFERENT" if ended else "STUCK"}', flush=True)
+        if alike:
+            shutil.rmtree(folder)
     print(
         f'{name}: {sum(counts.values())} kills {counts} in {rounds} rounds of {took:.0f} s, {same} ends the same, '
         f'{rounds - same - stuck} different, {stuck} could not go on',
@@ -143,9 +151,9 @@ def torture(name: str, configs: Path, work: Path, kills: int, moments: random.Ra
     return same == rounds
 
 
-def one_kill(arguments: list[str], log: Path, way: str, took: float, moments: random.Random) -> bool:
+def one_kill(arguments: list[str], log: Path, way: str, took: float, calls: int, moments: random.Random) -> bool:
     """Start a tool and kill it in one of the ways; False if it had come to its end before."""
-    last = (moments.randint(1, 30), moments.random() < 0.5) if way == 'chosen' else None
+    last = (moments.randint(1, calls), moments.random() < 0.5) if way == 'chosen' else None
     largest = int(10 ** moments.uniform(2, 7)) if way == 'small disk' else None
     tool = Tool(arguments, log, largest, last)
     status = tool.wait(600 if way == 'chosen' else moments.uniform(0.05, 1.0) * took)
