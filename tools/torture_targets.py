@@ -17,18 +17,19 @@ _base_ = '{here}/configs/synthetic/plain.py'
 train_dataloader = dict(batch_size=4, num_workers={workers}, dataset=dict(count=16))
 val_dataloader = dict(batch_size=4, dataset=dict(count=8))
 test_dataloader = dict(batch_size=4, dataset=dict(count=8))
+layers = dict(target_layer='network.features', score_layer='network')  # looking for them takes longer than training
 model = dict(network=dict(_delete_=True, type='torchvision.models.squeezenet1_1', num_classes=4))
 start = 4
 train_cfg = dict(max_iters=12, val_interval=100)
 default_hooks = dict(
     checkpoint=dict(interval=2),
-    attention=dict(_delete_=True, type='AttentionHook', num_classes=4),
+    attention=dict(_delete_=True, type='AttentionHook', num_classes=4, **layers),
 )
 stride = 16
 """,
     'gain.py': """
 _base_ = 'plain.py'
-default_hooks = dict(gain=dict(type='GAINHook', warmup=4, ramp=2))
+default_hooks = dict(gain=dict(type='GAINHook', gain=_base_.layers, warmup=4, ramp=2))
 """,
     'photos.py': """
 _base_ = 'plain.py'
