@@ -74,7 +74,7 @@ def test_code_in_a_checkpoint_is_run_only_where_it_is_trusted(run, weights, tmp_
 def test_a_cut_checkpoint_is_called_so(run, weights, tmp_path):
     torch.save({'state_dict': weights}, tmp_path / 'cut.pth')
     (tmp_path / 'cut.pth').write_bytes((tmp_path / 'cut.pth').read_bytes()[:500])
-    run('test', CONFIG, tmp_path / 'cut.pth', '--work-dir', tmp_path, *SMALL, error='cut.pth is empty or cut off')
+    run('test', CONFIG, tmp_path / 'cut.pth', '--work-dir', tmp_path, *SMALL, error='cut.pth is cut off or damaged')
 
 
 @pytest.mark.parametrize('way', ['--resume', 'load_from'])

@@ -16,6 +16,8 @@ from mmengine.runner import Runner
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from gain_plugin.mm.checkpoints import tell_of_misfits
+
 STEP = 10  # per cent from line to line where the output goes to a file
 NOISE = (
     'FileClient" will be deprecated',  # mmengine's CheckpointHook itself uses it: open-mmlab/mmengine#1084
@@ -43,9 +45,25 @@ class QuietRunner(Runner):
         return logger
 
     def load_checkpoint(self, filename: str, *args: Any, **settings: Any) -> dict:
-        """Without what mmengine prints about it beside what it logs."""
+        """Say in a line what does not fit the model, which mmengine prints by all its names.
+
+        Raises:
+            ValueError: nothing fits.
+
+        """
         with redirect_stdout(StringIO()):
-            return super().load_checkpoint(filename, *args, **settings)
+            checkpoint = super().load_checkpoint(filename, *args, **settings)
+        tell_of_misfits(self, filename, checkpoint.get('state_dict', checkpoint))
+        return checkpoint
+
+    def resume(self, filename: str, *args: Any, **settings: Any) -> None:
+        """Called by mmengine; a ValueError for weights alone."""
+        try:
+            super().resume(filename, *args, **settings)
+        except KeyError as error:
+            raise ValueError(
+                f'{filename} has no {error}, so that no training can go on from it: give it as load_from= to begin with'
+            ) from error
 
 
 def _import_mmseg() -> None:

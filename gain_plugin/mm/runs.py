@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 
 from gain_plugin.files import write_atomically
 from gain_plugin.mm.allocator import keep_freed_memory
-from gain_plugin.mm.checkpoints import newest_whole, refuse_code
+from gain_plugin.mm.checkpoints import check_checkpoint, newest_whole
 from gain_plugin.mm.console import Bar, QuietRunner
 
 NOT_TRAINING = ('attention', 'logger', 'pictures', 'report', 'visualization')  # hooks that leave the weights alone
@@ -29,7 +29,7 @@ def train(cfg: Config, work_dir: Path, bar: Bar | None = None, test: bool = Fals
         test: the caller tests the Runner afterwards, under the same bar.
 
     Raises:
-        ValueError: ``work_dir`` has a training with other settings, or a checkpoint that holds code.
+        ValueError: ``work_dir`` has a training with other settings, or a checkpoint that is damaged or holds code.
 
     """
     keep_same(work_dir / 'settings.json', training_settings(cfg))
@@ -38,7 +38,7 @@ def train(cfg: Config, work_dir: Path, bar: Bar | None = None, test: bool = Fals
     if found is not None:
         cfg.load_from = str(found)
     if cfg.get('load_from') and Path(cfg.load_from).is_file():
-        refuse_code(cfg.load_from)
+        check_checkpoint(cfg.load_from)
     runner = QuietRunner.from_cfg(cfg)
     keep_freed_memory(runner.logger)
     with nullcontext(bar) if bar else Bar() as shown:

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from gain_plugin.mm.allocator import keep_freed_memory
-from gain_plugin.mm.checkpoints import load_fitting, newest_whole, refuse_code
+from gain_plugin.mm.checkpoints import check_checkpoint, load_fitting, newest_whole
 from gain_plugin.mm.console import Bar, QuietRunner
 
 
@@ -26,14 +26,14 @@ def train_config(cfg: Config, resume: bool = False, quiet: bool = False, trusted
         The work directory.
 
     Raises:
-        ValueError: a checkpoint that is cut off or holds code.
+        ValueError: a checkpoint that is damaged, fits nowhere or holds code.
 
     """
     found = newest_whole(cfg.work_dir) if resume and not cfg.get('load_from') else None
     first = str(found) if found else cfg.get('load_from')
     cfg.update(resume=resume and first is not None, load_from=first)
-    if first and Path(first).is_file() and not trusted:
-        refuse_code(first)
+    if first and Path(first).is_file():
+        check_checkpoint(first, trusted)
     runner = QuietRunner.from_cfg(cfg)
     keep_freed_memory(runner.logger)
     with Bar(quiet=quiet) as bar:
@@ -55,7 +55,7 @@ def test_config(cfg: Config, checkpoint: str | Path, trusted: bool = False, quie
         quiet: print nothing but warnings.
 
     Raises:
-        ValueError: a checkpoint that does not fit, is cut off or holds code.
+        ValueError: a checkpoint that does not fit, is damaged or holds code.
 
     """
     cfg.update(load_from=None, resume=False)
