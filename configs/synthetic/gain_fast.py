@@ -1,3 +1,3 @@
 _base_ = 'gain.py'
 
-default_hooks = dict(gain=dict(gain=dict(erased_scale=0.5)))
+default_hooks = dict(gain=dict(interval=2))

@@ -58,8 +58,8 @@ class GAINHook(Hook):
             Two thirds of the run if not given, and none beside a scorer that learns with the host.
         ramp: iterations after the warm-up in which alpha grows linearly to its value; a third of what the warm-up
             leaves if not given.
-        interval: guide every so many-th iteration alone, beginning with the first one after the warm-up; the others are
-            plain, and cost no more than that. ``alpha`` stays what it is in those guided.
+        interval: guide one iteration in so many, beginning with the first one after the warm-up, by tags and masks; the
+            others are plain and cost no more than that.
 
     Raises:
         ValueError: settings out of range or that contradict the host, before the first iteration.

@@ -33,7 +33,14 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], int, Callable[[object], Tenso
     'vgg16': (partial(timm.create_model, 'vgg16', num_classes=CLASSES), 160, _scores),
     'efficientnet_lite0': (partial(timm.create_model, 'tf_efficientnet_lite0', num_classes=CLASSES), 160, _scores),
     'vit_small': (
-        partial(timm.create_model, 'vit_small_patch16_224', num_classes=CLASSES, img_size=160, global_pool='avg'),
+        partial(
+            timm.create_model,
+            'vit_small_patch16_224',
+            num_classes=CLASSES,
+            img_size=160,
+            dynamic_img_size=True,
+            global_pool='avg',
+        ),
         160,
         _scores,
     ),
