@@ -20,7 +20,7 @@ EXAMPLE = 'compare configs/synthetic/plain.py configs/synthetic/gain.py --work-d
 @click.command(cls=Verb, examples=[EXAMPLE])
 @click.argument('configs', nargs=-1, required=True)
 @click.option('--work-dir', required=True, type=click.Path(file_okay=False, path_type=Path), help='for everything')
-@click.option('--pictures', default=6, show_default=True, help='rows of attention.png')
+@click.option('--pictures', default=6, show_default=True, type=click.IntRange(0), help='rows of attention.png')
 @click.option('--cfg-options', multiple=True, metavar='KEY=VALUE...', help='settings for all configs')
 @click.option('-q', '--quiet', is_flag=True, help='print nothing but warnings')
 def compare(configs: tuple[str, ...], work_dir: Path, pictures: int, cfg_options: tuple[str, ...], quiet: bool) -> None:
@@ -50,4 +50,6 @@ def run_comparison(
     for name, row in results.items():
         table.add_row(escape(name), *(f'{row[key]:.1f}' for key in COLUMNS), f'{row["minutes"]:.1f}')
     Console(width=100).print(table)
-    print(f'maps side by side: {work_dir / "attention.png"}; figures: {work_dir / "results.json"}')
+    print(f'figures: {work_dir / "results.json"}')
+    if pictures:
+        print(f'maps side by side: {work_dir / "attention.png"}')

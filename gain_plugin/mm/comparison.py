@@ -12,6 +12,7 @@ from mmengine.runner import Runner
 
 from gain_plugin.files import write_atomically
 from gain_plugin.mm.console import Bar
+from gain_plugin.mm.options import merge_options
 from gain_plugin.mm.runs import train, write_json
 from gain_plugin.pictures import COLOUR_MAP
 
@@ -55,7 +56,7 @@ def compare(
         configs: which share their test data. Each is called by its file name.
         work_dir: gets a folder for each. What was interrupted there goes on, what is finished is evaluated again.
         options: settings for all configs.
-        pictures: rows of ``attention.png``.
+        pictures: rows of ``attention.png``; 0 for none.
         quiet: show no bar.
 
     Raises:
@@ -70,7 +71,8 @@ def compare(
         for name, path in zip(names, configs, strict=True):
             results[name], kept[name] = measure(path, work_dir / name, options, pictures, bar)
     write_json(work_dir / 'results.json', results)
-    draw(kept, work_dir / 'attention.png')
+    if all(kept.values()):
+        draw(kept, work_dir / 'attention.png')
     return results
 
 
@@ -85,7 +87,7 @@ def measure(
 
     """
     cfg = Config.fromfile(path)
-    cfg.merge_from_dict(options)
+    merge_options(cfg, options)
     start = time.time()
     runner = train(cfg, work_dir, bar, test=bar is not None)
     keep = KeepFirst(pictures)

@@ -55,4 +55,6 @@ def test_configs_of_one_name_are_refused(tmp_path):
     paths = ['configs/synthetic/plain.py', 'configs/synthetic_vit/plain.py']
     result = CliRunner().invoke(main, ['compare', *paths, '--work-dir', str(tmp_path)])
     assert 'the names of the configs must differ' in result.stderr
+    result = CliRunner().invoke(main, ['compare', *paths, '--work-dir', str(tmp_path), '--pictures', '-1'])
+    assert (result.exit_code, "Invalid value for '--pictures'" in result.stderr) == (2, True)
     assert not list(tmp_path.iterdir())
