@@ -14,7 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gain_plugin.layers import size_of, to_grid
-from gain_plugin.recorder import Recorder
+from gain_plugin.recorder import Recorder, get_layer
+from gain_plugin.settings import is_number
 
 CELLS = 2048  # whose weights are held at a time: memory does not grow with the square of the grid
 
@@ -28,6 +29,16 @@ class Affinity(NamedTuple):
     """Factor on the size of the images for the pass that gives the features."""
     power: float = 5.0
     """Of the averaged cosine: the higher, the more alike a cell must be to count."""
+
+    def check(self, model: nn.Module) -> None:
+        """Raise a ValueError for numbers out of range, or layers that ``model`` does not have."""
+        for name, value in (('scale', self.scale), ('power', self.power)):
+            if not is_number(value) or value <= 0:
+                raise ValueError(f'{name} of the affinity must be above 0, got {value!r}')
+        if isinstance(self.layers, str) or not self.layers:
+            raise ValueError(f'layers of the affinity must be a list of names, got {self.layers!r}')
+        for name in self.layers:
+            get_layer(model, name)
 
     def spread(
         self, model: nn.Module, maps: Tensor, images: Tensor, labels: Tensor, score_kwargs: dict[str, Any]

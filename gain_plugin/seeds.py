@@ -1,11 +1,13 @@
 """Seeds from attention maps, and how good they are: the protocol of IRN (Ahn et al., CVPR 2019) and its successors."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from gain_plugin.settings import check_flag, is_number
 
 SCALES = (1.0, 0.5, 1.5, 2.0)
 THRESHOLDS = torch.arange(100) / 100
@@ -45,11 +47,18 @@ def multi_scale_maps(
     Returns:
         (P, H, W) maps in 0..1, in the order of ``labels.nonzero()``.
 
+    Raises:
+        ValueError: as ``check_scales``, or a scale that leaves nothing of the images.
+
     """
+    check_scales(scales, flip)
     size = images.shape[-2:]
     total = torch.zeros((), device=images.device)
     for scale in scales:
-        scaled = images if scale == 1 else _resize(images, [round(side * scale) for side in size])
+        sides = [round(side * scale) for side in size]
+        if not all(sides):
+            raise ValueError(f'scales={scale:g} makes {sides[0]} x {sides[1]} of images of {size[0]} x {size[1]}')
+        scaled = images if scale == 1 else _resize(images, sides)
         if flip:  # one pass for both
             maps, mirrored = attend(torch.cat([scaled, scaled.flip(-1)]), torch.cat([labels, labels])).chunk(2)
             total = total + _resize((maps + mirrored.flip(-1))[:, None], size)
@@ -57,6 +66,13 @@ def multi_scale_maps(
             total = total + _resize(attend(scaled, labels)[:, None], size)
     maps = total[:, 0]
     return maps / (maps.amax((-2, -1), keepdim=True) + 1e-5)
+
+
+def check_scales(scales: Any, flip: Any) -> None:
+    """Raise a ValueError unless ``scales`` are factors, at least one, and ``flip`` is True or False."""
+    if not isinstance(scales, Sequence) or not scales or not all(is_number(one) and one > 0 for one in scales):
+        raise ValueError(f'scales must be factors above 0, as (1.0, 0.5), got {scales!r}')
+    check_flag('flip', flip)
 
 
 def seed_confusion(maps: Tensor, classes: Tensor, truth: Tensor, thresholds: Tensor, num_classes: int) -> Tensor:

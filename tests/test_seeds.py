@@ -80,3 +80,8 @@ def test_the_summary_is_taken_at_the_best_threshold():
     first = seed_summary(confusion[:1], torch.tensor([0.1]), ['cat'])
     assert first['seed_mIoU'] == pytest.approx(100 * (1 / 2 + 2 / 3) / 2)
     assert first['seed_precision'] == pytest.approx(200 / 3)
+
+
+def test_a_scale_that_leaves_nothing_is_named():
+    with pytest.raises(ValueError, match='scales=0.01 makes 0 x 0 of images of 8 x 9'):
+        multi_scale_maps(None, torch.rand(1, 3, 8, 9), torch.ones(1, 1), scales=(0.01,))

@@ -18,7 +18,8 @@ from gain_plugin.mm.colour_order import check_colour_order
 from gain_plugin.mm.hook import GAINHook
 from gain_plugin.mm.hosts import host_of, reading_options, with_functions
 from gain_plugin.mm.samples import bound_arguments, multi_hot
-from gain_plugin.seeds import multi_scale_maps
+from gain_plugin.seeds import check_scales, multi_scale_maps
+from gain_plugin.settings import check_count
 
 
 @HOOKS.register_module()
@@ -40,6 +41,10 @@ class AttentionHook(Hook):
         affinity: arguments of ``gain_plugin.affinity.Affinity``, to spread the maps over what has like features, as
             ``dict(layers=('network.layer2', 'network.layer3'))``; a further pass an image.
 
+    Raises:
+        ValueError: a setting out of its range, a function that is not there, or, before the first iteration or
+            evaluation, one that does not fit the host.
+
     """
 
     def __init__(
@@ -54,6 +59,8 @@ class AttentionHook(Hook):
         weigh: str | Callable[[Tensor, Tensor], Tensor] | None = None,
         affinity: dict[str, Any] | None = None,
     ) -> None:
+        check_count('num_classes', num_classes)
+        check_scales(scales, flip)
         self.num_classes = num_classes
         self.scales = tuple(scales)
         self.flip = flip
@@ -103,7 +110,9 @@ class AttentionHook(Hook):
     after_test = after_val
 
     def attach(self, host: nn.Module) -> CAM:
-        """What reads the maps of a host; a ValueError if that has not ``num_classes`` scores."""
+        """What reads the maps of a host; a ValueError if that has not ``num_classes`` scores, or not the layers."""
+        if self._affinity:
+            self._affinity.check(host)
         cam = CAM(host, **reading_options(host, self.options))
         if cam.found and cam.found.classes != self.num_classes:
             raise ValueError(

@@ -37,8 +37,17 @@ def multi_hot(samples: Sequence[BaseDataElement], num_classes: int, ignored: Col
 
 
 def _indices(sample: BaseDataElement, num_classes: int) -> Tensor:
-    """The indices (n,) in a sample's ``gt_label``; a multi-hot vector is refused."""
-    index = torch.as_tensor(sample.gt_label).cpu()
+    """The indices (n,) in a sample's ``gt_label``; a multi-hot vector, names and the like are refused."""
+    try:
+        index = torch.as_tensor(sample.gt_label).cpu()
+        whole = bool((index == index.long()).all())
+    except (TypeError, ValueError, RuntimeError):
+        whole = False
+    if not whole:
+        raise ValueError(
+            f'gt_label of {sample.get("img_path")} must be the indices of its classes, as [0, 2], got '
+            f'{sample.gt_label!r}'
+        )
     flags = index.numel() == num_classes > 1 and bool(((index == 0) | (index == 1)).all())
     if index.dtype == torch.bool or (flags and len(index.unique()) < num_classes):
         raise ValueError(

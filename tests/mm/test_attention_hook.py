@@ -76,6 +76,28 @@ def test_another_number_of_classes_is_told_before_training(tmp_path):
         Runner.from_cfg(cfg).train()
 
 
+@pytest.mark.parametrize(
+    ('settings', 'message'),
+    [
+        ({'num_classes': '4'}, "num_classes must be a whole number of 1 or more, got '4'"),
+        ({'scales': ()}, r'scales must be factors above 0, as \(1.0, 0.5\), got \(\)'),
+        ({'scales': 1.0}, 'scales must be factors above 0, .* got 1.0'),
+        ({'scales': (1.0, 0)}, 'scales must be factors above 0'),
+        ({'scales': (float('nan'),)}, 'scales must be factors above 0'),
+        ({'scales': '1'}, 'scales must be factors above 0'),
+        ({'flip': 'no'}, "flip must be True or False, got 'no'"),
+        ({'affinity': {'layers': 'fc'}}, "layers of the affinity must be a list of names, got 'fc'"),
+        ({'affinity': {'layers': ['fcs']}}, "no layer 'fcs'; closest: 'fc'"),
+        ({'affinity': {'layers': ['fc'], 'scale': 0}}, 'scale of the affinity must be above 0, got 0'),
+        ({'affinity': {'layers': ['fc'], 'power': None}}, 'power of the affinity must be above 0, got None'),
+        ({'weigh': 3}, 'weigh must be a function, got 3'),
+    ],
+)
+def test_settings_out_of_range_are_named_before_training(tiny, settings, message):
+    with pytest.raises(ValueError, match=message):
+        AttentionHook(**{'num_classes': 3, 'target_layer': 'features', **settings}).attach(tiny())
+
+
 def test_an_evaluation_that_an_error_ended_leaves_nothing(tmp_path, monkeypatch):
     cfg = Config.fromfile('configs/synthetic/plain.py')
     cfg.work_dir = str(tmp_path)

@@ -388,6 +388,18 @@ def test_a_multi_hot_gt_label_is_refused():
     assert multi_hot(samples, 4).tolist() == [[True, True, False, False]]
 
 
+@pytest.mark.parametrize('given', [['cat'], 'cat', None, [None], {'cat': 1}, [0.7], [float('nan')]])
+def test_a_gt_label_that_is_no_indices_is_refused(given):
+    samples = [BaseDataElement(metainfo={'gt_label': given, 'img_path': 'a.jpg'})]
+    with pytest.raises(ValueError, match=r'gt_label of a.jpg must be the indices of its classes, as \[0, 2\], got '):
+        multi_hot(samples, 3)
+
+
+@pytest.mark.parametrize('given', [2, [2], [2.0], torch.tensor([2]), torch.tensor([[2]])])
+def test_forms_of_indices(given):
+    assert multi_hot([BaseDataElement(metainfo={'gt_label': given})], 3).tolist() == [[False, False, True]]
+
+
 def test_errors_come_before_training(network, tmp_path):
     with pytest.raises(TypeError, match='scoring'):
         GAINHook(gain={'scoring': 'frozen'})
