@@ -51,6 +51,9 @@ class WholeCheckpointHook(CheckpointHook):
                 f'WholeCheckpointHook writes to local folders, not {self.out_dir}: take CheckpointHook there'
             )
         hold_folder(Path(self.out_dir))
+        last = Path(self.out_dir, Path(runner.message_hub.runtime_info.get('last_ckpt', '')).name)
+        if last.is_file():  # resumed from: a kill may have come before it was called the last
+            self._call_last(last, runner.work_dir)
         self._remove(runner.message_hub.runtime_info.get('outdated_ckpts', []))
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict) -> None:
@@ -91,7 +94,11 @@ class WholeCheckpointHook(CheckpointHook):
         with part.open('rb') as file:
             os.fsync(file.fileno())
         os.replace(part, self.last_ckpt)
-        content = str(self.last_ckpt).encode()
+        self._call_last(self.last_ckpt, work_dir)
+
+    @master_only
+    def _call_last(self, path: str | Path, work_dir: str) -> None:
+        content = str(path).encode()
         write_atomically(Path(work_dir, 'last_checkpoint'), lambda file: file.write(content))
 
 

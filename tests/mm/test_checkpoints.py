@@ -1,5 +1,6 @@
 import fcntl
 import io
+from pathlib import Path
 from types import SimpleNamespace
 
 import mmengine.runner.checkpoint
@@ -90,6 +91,25 @@ def test_what_a_kill_left_behind_goes_when_the_run_goes_on(cfg, tmp_path, monkey
     cfg.default_hooks.checkpoint.interval = 9
     Runner.from_cfg(cfg).train()
     assert {path.name for path in (tmp_path / 'work').glob('*.pth')} == {'iter_3.pth'}
+
+
+def test_a_checkpoint_that_a_kill_kept_from_being_called_the_last_is_called_so(cfg, tmp_path, monkeypatch):
+    call_last = WholeCheckpointHook._call_last
+
+    def killed(self, path, work_dir):
+        if Path(path).name == 'iter_2.pth':
+            raise KeyboardInterrupt
+        call_last(self, path, work_dir)
+
+    monkeypatch.setattr(WholeCheckpointHook, '_call_last', killed)
+    with pytest.raises(KeyboardInterrupt):
+        Runner.from_cfg(cfg).train()
+    monkeypatch.undo()
+    assert (tmp_path / 'work/last_checkpoint').read_text().endswith('iter_1.pth')
+    cfg.update(resume=True, load_from=str(newest_whole(tmp_path / 'work')), experiment_name='goes on')
+    Runner.from_cfg(cfg).train()  # there is nothing left to be done
+    assert (tmp_path / 'work/last_checkpoint').read_text() == str(tmp_path / 'work/iter_2.pth')
+    assert {path.name for path in (tmp_path / 'work').glob('*.pth')} == {'iter_2.pth'}
 
 
 def test_where_code_cannot_be_told_it_is_said(cfg, tmp_path, monkeypatch):
