@@ -1,7 +1,8 @@
 default_scope = 'mmseg'
 custom_imports = dict(imports=['gain_plugin.mm'])
 randomness = dict(seed=0)
-env_cfg = dict(cudnn_benchmark=True, dist_cfg=dict(backend='nccl'))
+# photos differ in size: cuDNN would try its algorithms anew for each
+env_cfg = dict(cudnn_benchmark=False, dist_cfg=dict(backend='nccl'))
 log_processor = dict(by_epoch=False, mean_pattern=r'.*(loss|time|grad_norm|gain/).*')  # means of ten steps
 default_hooks = dict(
     logger=dict(type='LoggerHook', interval=50, log_metric_by_epoch=False),

@@ -97,4 +97,4 @@ def tf_efficientnet_lite0(num_classes: int | None = None, output_stride: int = 3
     backbone: Any = timm.create_model('tf_efficientnet_lite0', output_stride=output_stride, **features)
     weights = model.state_dict()
     backbone.load_state_dict({name: weights[name] for name in backbone.state_dict()})
-    return backbone
+    return backbone.to(memory_format=torch.channels_last)  # as above; what follows in a segmentor keeps the layout
