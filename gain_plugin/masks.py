@@ -17,6 +17,12 @@ UNKNOWN = 255
 """The value of pixels that say nothing."""
 
 
+def check_count(classes: int) -> None:
+    """Raise a ValueError if so many classes have no number each in a mask."""
+    if classes >= UNKNOWN:
+        raise ValueError(f'{classes} classes do not fit into masks of 8 bit, where {UNKNOWN} is unknown')
+
+
 def voc_palette() -> list[int]:
     """The 256 colours of PASCAL VOC: the bits of a number, by turns to red, green and blue, highest first."""
     numbers = np.arange(256)[:, None]

@@ -94,7 +94,10 @@ class TaggedPhotos:
         root = Path(data_root or '.')
         self.classes = _checked(classes)
         named = self._numbering(mask_classes)
-        self.reader = PhotoReader(MaskNumbers(self.classes, named), masks != 'none', tags_file is not None)
+        read = masks != 'none' or tags_file is None  # without masks there may be more classes than 8 bit can number
+        self.reader = PhotoReader(
+            MaskNumbers(self.classes if read else (), named), masks != 'none', tags_file is not None
+        )
         self.list_file = root / ann_file
         self.names = read_list(self.list_file)
         self.tags: Tags | None = None

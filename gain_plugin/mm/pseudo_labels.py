@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
+from gain_plugin.masks import check_count
 from gain_plugin.mm.attention_hook import AttentionHook
 from gain_plugin.mm.checkpoints import load_fitting
 from gain_plugin.mm.console import QuietRunner
@@ -64,8 +65,8 @@ def make_pseudo_labels(
         not stop the others.
 
     Raises:
-        ValueError: wrong thresholds, names, masks or saliency maps, a folder that cannot be written to or holds files
-            of other settings, a checkpoint of another model or other classes.
+        ValueError: more than 254 classes, wrong thresholds, names, masks or saliency maps, a folder that cannot be
+            written to or holds files of other settings, a checkpoint of another model or other classes.
         OSError: a full disk.
 
     """
@@ -77,6 +78,7 @@ def make_pseudo_labels(
     runner = _runner(config, out / 'log')
     dataset = DATASETS.build(runner.cfg.test_dataloader.dataset)
     names, classes = photo_names(dataset), dataset.metainfo['classes']
+    check_count(len(classes))
     _check_saliency(rule, names)
     load_fitting(runner, checkpoint, classes)
     hook = attention_hook(runner, len(classes))

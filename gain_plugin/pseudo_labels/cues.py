@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from gain_plugin.masks import UNKNOWN
+from gain_plugin.masks import UNKNOWN, check_count
 
 
 def seed_cues(
@@ -51,7 +51,11 @@ def labels_from_cues(foreground_cue: Tensor, background_cue: Tensor, classes: Te
     Returns:
         (H, W) uint8: 0 background, c + 1 for class c, 255 undecided.
 
+    Raises:
+        ValueError: a class above 253, which 8 bit cannot number.
+
     """
+    check_count(int(classes.max()) + 1 if len(classes) else 0)
     values = torch.cat([classes.new_zeros(1), classes + 1])
     undecided = (foreground_cue == 0) & (background_cue > 0)
     return torch.where(undecided, UNKNOWN, values[foreground_cue]).to(torch.uint8)

@@ -45,6 +45,13 @@ def test_masks_for_some_or_none(voc):
     assert 'gt_seg_map' not in build(voc, tags_file='tags.csv', masks='none')[0]
 
 
+def test_tags_of_more_classes_than_masks_can_number(voc):
+    classes = ('cat', 'dog', 'car', *(f'thing {number}' for number in range(300)))
+    assert len(build(voc, tags_file='tags.csv', masks='none', classes=classes).metainfo['classes']) == 303
+    with pytest.raises(ValueError, match='303 classes do not fit into masks of 8 bit'):
+        build(voc, classes=classes, mask_classes=classes)
+
+
 def test_each_image_is_decoded_once_if_kept(voc, monkeypatch):
     data = build(voc, tags_file='tags.csv', masks='none', cache=True)
     first = data[0]['img']

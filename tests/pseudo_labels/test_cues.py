@@ -25,3 +25,10 @@ def test_cues_and_labels_by_hand(settings, foreground_cue, background_cue, label
 def test_saliency_of_another_size():
     with pytest.raises(ValueError, match=r'maps \(1, 4\) and saliency \(4, 1\) differ'):
         seed_cues(MAPS, saliency=torch.zeros(4, 1))
+
+
+def test_more_classes_than_8_bit_can_number():
+    cue = torch.ones(2, 2, dtype=torch.long)
+    assert labels_from_cues(cue, cue, torch.tensor([253])).unique().tolist() == [254]
+    with pytest.raises(ValueError, match='255 classes do not fit into masks of 8 bit'):
+        labels_from_cues(cue, cue, torch.tensor([254]))
