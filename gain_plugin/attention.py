@@ -17,8 +17,8 @@ MIN_PEAK = 1e-5
 """What a map with a smaller peak is divided by, so that a dead map stays near zero and its gradient bounded."""
 
 
-MAX_OMEGA = 1000.0
-"""At this slope a soft mask has a gradient on 1 % of the range of maps."""
+MIN_OMEGA, MAX_OMEGA = 0.1, 1000.0
+"""At the lower slope a soft mask differs by 2 % at most; at the upper it has a gradient on 1 % of the range of maps."""
 
 
 def attention_maps(
@@ -120,6 +120,8 @@ def check_soft_mask(sigma: float, omega: float | None) -> None:
         raise ValueError(f'sigma must be in 0..1, where maps are, got {sigma!r}')
     if omega is not None and not (is_number(omega) and omega > 0):
         raise ValueError(f'omega must be above 0, or None for the map itself as the mask, got {omega!r}')
+    if omega is not None and omega < MIN_OMEGA:
+        raise ValueError(f'omega={omega:g} erases all pixels alike, whatever the map: take {MIN_OMEGA:g} or more')
     if omega is not None and omega > MAX_OMEGA:
         raise ValueError(f'omega={omega:g} is a step, through which no gradient comes: take {MAX_OMEGA:g} at most')
 
@@ -197,6 +199,8 @@ def check_labels(labels: Tensor, scores: Tensor) -> Tensor:
         raise ValueError(f'labels must be multi-hot (N, K) = {tuple(scores.shape)}, got {tuple(labels.shape)}')
     if labels.shape != scores.shape:
         raise ValueError(f'labels have {labels.shape[1]} classes, the classifier scores {scores.shape[1]}')
+    if labels.layout != torch.strided or labels.is_complex():
+        raise ValueError(f'labels must be dense and 0 or 1, got {labels.dtype} of {labels.layout}: give to_dense()')
     labels = labels.detach().cpu()
     if ((labels != 0) & (labels != 1)).any():
         raise ValueError('labels must be multi-hot: 0 or 1 for every class of every image')

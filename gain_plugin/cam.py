@@ -1,6 +1,6 @@
 """The attention maps of a classifier, without guidance: what metrics, labels and pictures use."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -187,6 +187,8 @@ class CAM(nn.Module):
         return self._scores_of(recorder, output)
 
     def _pass(self, images: Tensor, inputs: dict[str, Any] | None) -> Any:
+        if not isinstance(inputs or {}, Mapping):
+            raise ValueError(f'inputs must be keyword arguments of the classifier, got a {type(inputs).__name__}')
         return self.classifier(images.clone(), **{**self.score_kwargs, **(inputs or {})})  # some write into it
 
     def _scores_of(self, recorder: Recorder, output: Any) -> Tensor:

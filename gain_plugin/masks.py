@@ -80,6 +80,8 @@ def check_masks(masks: Tensor, labels: Tensor, images: Tensor) -> Tensor:
         raise ValueError(
             f'masks must be a tensor (N, H, W), got a {type(masks).__name__}: an image without one is 255 all over'
         )
+    if masks.layout != torch.strided or masks.is_complex():
+        raise ValueError(f'masks must be dense integers or floats, got {masks.dtype} of {masks.layout}')
     if masks.ndim != 3 or masks.shape[-2:] != images.shape[-2:]:
         raise ValueError(
             f'masks must have the size of their images, {tuple(images.shape[-2:])}, got {tuple(masks.shape)}'

@@ -27,6 +27,7 @@ class Watch:
         self._steps = 0
         self._ranks: list[Tensor] = []
         self._sums: dict[str, float] = {}
+        self._masks = self._filled = 0
 
     def look(self, step: Step) -> None:
         """Take in one step whose ``health`` is filled."""
@@ -38,10 +39,21 @@ class Watch:
         self._ranks.append(ranks(step.scores.detach().float().cpu(), step.labels))
         for name in ('coverage', 'dead_maps'):
             self._sums[name] = self._sums.get(name, 0.0) + float(step.health[name])
+        self._count_masks(step.masks)
         if self._steps == STEPS:
             self._warn_of_steps()
 
+    def _count_masks(self, masks: Tensor | None) -> None:
+        if masks is not None:
+            self._masks += int(masks.isfinite().flatten(1).any(1).sum())
+            self._filled += int((masks > 0).any())
+
     def _warn_of_steps(self) -> None:
+        if self._masks >= _ENOUGH and not self._filled:
+            _warn(
+                f'{self._masks} masks have no pixel of their class, so that none counts: values must be class + 1, '
+                '0 for background and 255 for unknown'
+            )
         coverage, dead = (self._sums[name] / STEPS for name in ('coverage', 'dead_maps'))
         rank = torch.cat(self._ranks)
         self._ranks.clear()

@@ -45,6 +45,7 @@ CLASSES = torch.arange(4 * 16 * 18).view(4, 16, 18) % 4
         ({'omega': 0}, 'omega must be above 0'),
         ({'omega': NAN}, 'omega must be above 0'),
         ({'omega': INF}, 'omega must be above 0'),
+        ({'omega': 1e-3}, 'omega=0.001 erases all pixels alike, whatever the map: take 0.1 or more'),
         ({'omega': '10'}, "omega must be above 0, .* got '10'"),
         ({'omega': 1e9}, r'omega=1e\+09 is a step, through which no gradient comes: take 1000 at most'),
         ({'fill': 'grey'}, "fill must be one of .* or a function or an object of your own, got 'grey'"),
@@ -111,6 +112,10 @@ def test_settings_of_the_loss(settings, message):
         ((IMAGES, 2 * LABELS - 1), 'labels must be multi-hot: 0 or 1'),
         ((IMAGES, 0.5 * LABELS), 'labels must be multi-hot: 0 or 1'),
         ((IMAGES, NAN * LABELS), 'labels must be multi-hot: 0 or 1'),
+        ((IMAGES, LABELS.to_sparse()), 'labels must be dense and 0 or 1, got torch.int64 of torch.sparse_coo'),
+        ((IMAGES, LABELS.to(torch.complex64)), 'labels must be dense and 0 or 1, got torch.complex64'),
+        ((IMAGES, ONE_EACH, CLASSES.to_sparse()), 'masks must be dense integers or floats, .* torch.sparse_coo'),
+        ((IMAGES, ONE_EACH, CLASSES.to(torch.complex64)), 'masks must be dense integers or floats, got torch.complex'),
         ((IMAGES, ONE_EACH, [None] * 4), r'masks must be a tensor \(N, H, W\), got a list'),
         ((IMAGES, ONE_EACH, CLASSES.numpy()), 'masks must be a tensor'),
         ((IMAGES, ONE_EACH, CLASSES[:, None]), r'masks must have the size of their images, \(16, 18\)'),
@@ -127,6 +132,11 @@ def test_settings_of_the_loss(settings, message):
 def test_batches(tiny, call, message):
     with pytest.raises(ValueError, match=message):
         GAIN(tiny(), **LAYERS)(*call)
+
+
+def test_inputs(tiny):
+    with pytest.raises(ValueError, match='inputs must be keyword arguments of the classifier, got a list'):
+        GAIN(tiny(), **LAYERS)(IMAGES, LABELS, inputs=[IMAGES])
 
 
 @pytest.mark.parametrize(

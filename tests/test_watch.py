@@ -17,11 +17,11 @@ def test_ranks_by_hand():
     assert ranks(scores[2:], labels[2:]).tolist() == []
 
 
-def warned(model, images, labels, steps=STEPS):
+def warned(model, images, labels, steps=STEPS, masks=None):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter('always')
         for _ in range(steps):
-            model(images, labels)
+            model(images, labels, masks)
     return [str(warning.message) for warning in caught]
 
 
@@ -55,7 +55,9 @@ def test_scores_like_probabilities_are_told(tiny, images, labels):
 @pytest.mark.parametrize(('coverage', 'text'), [(0.95, 'cover 95.0%'), (0.0005, 'cover 0.1%'), (0.4, None)])
 def test_masks_of_everything_or_nothing_are_told(images, coverage, text):
     health = {'coverage': torch.tensor(coverage), 'dead_maps': torch.tensor(0.1)}
-    step = SimpleNamespace(images=images, scores=torch.randn(4, 3), labels=torch.ones(4, 3).bool(), health=health)
+    step = SimpleNamespace(
+        images=images, scores=torch.randn(4, 3), labels=torch.ones(4, 3).bool(), masks=None, health=health
+    )
     watch = Watch('features', copied=True)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter('always')
@@ -63,6 +65,17 @@ def test_masks_of_everything_or_nothing_are_told(images, coverage, text):
             watch.look(step)
     told = [str(warning.message) for warning in caught]
     assert told == [] if text is None else text in told[0] and 'mend sigma and omega' in told[0], told
+
+
+def test_masks_that_never_show_their_class_are_told(tiny, images, labels):
+    """As black and white ones, whose white is the value of unknown pixels."""
+    masks = torch.zeros(4, 16, 18).long()
+    masks[:, :8] = 255
+    (text,) = warned(GAIN(tiny(), **LAYERS), images, labels, masks=masks)
+    assert '96 masks have no pixel of their class, so that none counts: values must be class + 1' in text
+    masks[3, 15, 17] = 2
+    assert not warned(GAIN(tiny(), **LAYERS), images, labels, masks=masks)
+    assert not warned(GAIN(tiny(), **LAYERS), images, labels, masks=torch.full((4, 16, 18), 255))
 
 
 def test_dead_maps_are_told(tiny, images, labels):

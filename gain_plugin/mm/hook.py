@@ -79,8 +79,11 @@ class GAINHook(Hook):
             raise ValueError(f'loss must be a config, as dict(alpha=0.5), or a list of them, got {loss!r}')
         self._terms = [MODELS.build({'type': 'GAINLoss', **term}) for term in terms]
         self._open = [term for given, term in zip(terms, self._terms, strict=True) if 'mining' not in given]
+        if not isinstance(gain or {}, dict):
+            raise ValueError(f"gain must be arguments of GAIN, as dict(scorer='ema'), got {gain!r}")
         self.options = with_functions({'scorer': 'frozen', 'one_class': True, **(gain or {})})
-        inspect.signature(GAIN).bind(nn.Identity(), **self.options)  # a wrong name fails here, not after hours
+        # a wrong name fails here, not after hours
+        inspect.signature(GAIN).bind(nn.Identity(), self._terms, **self.options)
         self._wants_masks = any('ext_weight' in term and term['ext_weight'] for term in terms)
         self._warmup = check_iterations('warmup', warmup)
         self._ramp = check_iterations('ramp', ramp)

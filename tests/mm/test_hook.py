@@ -403,6 +403,10 @@ def test_forms_of_indices(given):
 def test_errors_come_before_training(network, tmp_path):
     with pytest.raises(TypeError, match='scoring'):
         GAINHook(gain={'scoring': 'frozen'})
+    with pytest.raises(TypeError, match="multiple values for argument 'loss'"):
+        GAINHook(gain={'loss': {}})
+    with pytest.raises(ValueError, match="gain must be arguments of GAIN, as .* got 'frozen'"):
+        GAINHook(gain='frozen')
     for wrong in (-3, 2.5):
         with pytest.raises(ValueError, match=f'warmup must be a number of iterations, 0 or more, got {wrong}'):
             GAINHook(warmup=wrong)
