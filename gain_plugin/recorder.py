@@ -2,7 +2,7 @@
 
 import difflib
 import threading
-from collections.abc import Callable
+import weakref
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
@@ -53,17 +53,22 @@ class Recorder:
         self._kernels = ExitStack()
         self._outputs: dict[str, list[Any]] = {}
         self._handles: list[torch.utils.hooks.RemovableHandle] = []
+        self._thread: int | None = None  # nothing is kept
 
     def __enter__(self) -> 'Recorder':
+        self.__exit__(None, None, None)
         self._outputs.clear()
-        self._thread = threading.get_ident()
+        for layer in self._layers.values():
+            _remove_ended(layer)
         for name, layer in self._layers.items():
             self._handles.append(self._listen(name, layer))
+        self._thread = threading.get_ident()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._thread = None
         self._kernels.close()
         while self._handles:
             self._handles.pop().remove()
@@ -85,30 +90,33 @@ class Recorder:
         return kept[0]
 
     def _listen(self, name: str, layer: nn.Module) -> torch.utils.hooks.RemovableHandle:
-        keep = self._keeper(name)  # a copy that the model makes of the layer in its pass has the hook, too
-        if name.endswith(INPUT):
-            return layer.register_forward_pre_hook(lambda fired, args: keep(args) if fired is layer else args)
         made = _rectified if name.endswith(RELU) else lambda output: output
-        return layer.register_forward_hook(lambda fired, args, output: keep(made(output)) if fired is layer else output)
+        owner = weakref.ref(self)  # if Ctrl-C comes just before ``__exit__``, it is gone with the frame that had it
 
-    def _keeper(self, name: str) -> Callable[[Any], Any]:
-        """Keeps the value it is given and returns what goes on in its place."""
+        def take(fired: nn.Module, args: Any, output: Any = None) -> Any:
+            given, recorder = args if name.endswith(INPUT) else output, owner()
+            # a copy that the model makes of the layer in its pass has the hook, too
+            return given if recorder is None or fired is not layer else recorder._keep(name, made(given))
 
-        def keep(value: Any) -> Any:
-            if threading.get_ident() != self._thread:
-                return value
-            if name == self._twice_from:
-                self._kernels.enter_context(_math_attention())
-            if name == self._graph_from:
-                torch.set_grad_enabled(True)  # the caller's no_grad() ends it
-            if name == self._whole and not name.endswith(INPUT) and not isinstance(value, Tensor):
-                self._outputs.setdefault(name, []).append(value)
-                return value
-            kept, passed_on = _first_tensor(value, begin=name == self._graph_from, needs=name == self._twice_from)
-            self._outputs.setdefault(name, []).append(kept)
-            return passed_on
+        take.recorder = owner  # type: ignore[attr-defined]
+        if name.endswith(INPUT):
+            return layer.register_forward_pre_hook(take)
+        return layer.register_forward_hook(take)
 
-        return keep
+    def _keep(self, name: str, value: Any) -> Any:
+        """Keep what a layer gave, and return what goes on in its place."""
+        if threading.get_ident() != self._thread:
+            return value
+        if name == self._twice_from:
+            self._kernels.enter_context(_math_attention())
+        if name == self._graph_from:
+            torch.set_grad_enabled(True)  # the caller's no_grad() ends it
+        if name == self._whole and not name.endswith(INPUT) and not isinstance(value, Tensor):
+            self._outputs.setdefault(name, []).append(value)
+            return value
+        kept, passed_on = _first_tensor(value, begin=name == self._graph_from, needs=name == self._twice_from)
+        self._outputs.setdefault(name, []).append(kept)
+        return passed_on
 
 
 def get_layer(model: nn.Module, name: str) -> nn.Module:
@@ -121,6 +129,16 @@ def get_layer(model: nn.Module, name: str) -> nn.Module:
         close = difflib.get_close_matches(name, layers, n=3) or list(layers)[-3:]
         raise ValueError(f'{type(model).__name__} has no layer {name!r}; closest: {", ".join(map(repr, close))}')
     return layers[name]
+
+
+def _remove_ended(layer: nn.Module) -> None:
+    """Take off what listens to a layer for a recorder that Ctrl-C has ended between two lines of its own."""
+    for hooks in (layer._forward_hooks, layer._forward_pre_hooks):
+        for key, hook in list(hooks.items()):
+            owner = getattr(hook, 'recorder', None)
+            recorder = owner and owner()
+            if owner and (recorder is None or recorder._thread is None):
+                del hooks[key]
 
 
 def _rectified(output: Tensor) -> Tensor:

@@ -1,4 +1,5 @@
 import copy
+import gc
 import threading
 
 import pytest
@@ -26,6 +27,34 @@ def test_removes_its_hooks_when_the_pass_fails(tiny):
     with pytest.raises(RuntimeError), Recorder(model, 'features'):
         model(torch.randn(1, 4, 8, 8))
     assert not model.features._forward_hooks
+
+
+class EndsInEnter(Recorder):
+    def _listen(self, name, layer):
+        super()._listen(name, layer)
+        raise KeyboardInterrupt
+
+
+class EndsInExit(Recorder):
+    def __exit__(self, *error):
+        if self._thread is not None:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize('kind', [EndsInEnter, EndsInExit])
+def test_what_ctrl_c_in_its_own_lines_leaves_does_nothing_and_goes_with_the_next(tiny, images, kind):
+    model = tiny()
+    scores = model(images)
+    with pytest.raises(KeyboardInterrupt), kind(model, 'features', 'features:input'):
+        model(images)
+    gc.collect()
+    (left,) = model.features._forward_hooks.values()
+    assert left.recorder() is None
+    with Recorder(model, 'features') as recorder:
+        assert torch.equal(model(images), scores)
+        assert len(model.features._forward_hooks) == 1
+    assert recorder['features'] is not None
+    assert not model.features._forward_hooks and not model.features._forward_pre_hooks
 
 
 def test_graph_can_begin_at_a_layer_that_is_followed_by_work_in_place(images):
