@@ -60,6 +60,9 @@ class Pipeline:
         segmenter_options: settings of the segmenter to override.
         attention_options: settings of the classifier's ``AttentionHook`` to override, as ``{'flip': False}``.
 
+    Raises:
+        ValueError: ``attention_options`` for a classifier without ``default_hooks.attention``.
+
     """
 
     def __init__(
@@ -77,7 +80,7 @@ class Pipeline:
     ) -> None:
         self.classifier, self.segmenter = (_seeded(path, seed) for path in (classifier, segmenter))
         self.segmenter.merge_from_dict(segmenter_options or {})
-        self.classifier.default_hooks.attention.update(attention_options or {})
+        self.classifier.merge_from_dict(_of_attention(self.classifier, attention_options or {}))
         self.labelling = labelling or Labelling()
         self.crf = crf
         self.workers = workers
@@ -189,6 +192,14 @@ def _seeded(path: Path, seed: int) -> Config:
     cfg = Config.fromfile(path)
     cfg.randomness = {**cfg.get('randomness', {}), 'seed': seed}
     return cfg
+
+
+def _of_attention(cfg: Config, options: dict[str, Any]) -> dict[str, Any]:
+    if options and 'attention' not in cfg.get('default_hooks', {}):
+        raise ValueError(
+            f"{cfg.filename} has no AttentionHook: add default_hooks=dict(attention=dict(type='AttentionHook', ...))"
+        )
+    return {f'default_hooks.attention.{name}': value for name, value in options.items()}
 
 
 def photos_to_label(cfg: Config) -> dict[str, Any]:

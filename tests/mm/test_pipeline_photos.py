@@ -1,7 +1,10 @@
+from pathlib import Path
+
+import pytest
 from mmengine.config import Config
 
 from gain_plugin.mm.label_samples import sources_of
-from gain_plugin.mm.pipeline import photos_to_label
+from gain_plugin.mm.pipeline import Pipeline, photos_to_label
 
 
 def photos(root, **settings):
@@ -34,3 +37,13 @@ def test_the_photos_of_the_training_are_labelled_as_the_test_reads_them(tmp_path
 def test_a_data_set_of_another_kind_keeps_its_arguments():
     made = photos_to_label(config({'type': 'Mine', 'pipeline': ['train']}, {'type': 'Mine', 'pipeline': ['test']}))
     assert made == {'type': 'Mine', 'pipeline': ['test'], 'test_mode': True}
+
+
+def test_how_maps_are_read_is_overridden(tmp_path):
+    classifier, segmenter = Path('configs/synthetic/plain.py'), Path('configs/voc_animals_segmenters/deeplabv3plus.py')
+    options = {'flip': False, 'affinity.layers': ('network.0', 'network.1')}
+    attention = Pipeline(classifier, segmenter, tmp_path, attention_options=options).classifier.default_hooks.attention
+    assert (attention.flip, attention.affinity.layers) == (False, ('network.0', 'network.1'))
+    assert attention.type == 'AttentionHook'
+    with pytest.raises(ValueError, match='has no AttentionHook: add default_hooks'):
+        Pipeline(segmenter, segmenter, tmp_path, attention_options=options)
