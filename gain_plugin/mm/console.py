@@ -103,7 +103,8 @@ class Bar(Hook):
     def __init__(self, runs: int = 1, quiet: bool = False) -> None:
         quiet = quiet or not is_main_process()
         self.console = Console(stderr=True, quiet=quiet)
-        columns = (TextColumn('{task.description}'), BarColumn(20), MofNCompleteColumn(), TimeRemainingColumn())
+        text = TextColumn('{task.description}', markup=False)
+        columns = (text, BarColumn(20), MofNCompleteColumn(), TimeRemainingColumn())
         self._progress = Progress(*columns, console=self.console, disable=quiet or not self.console.is_terminal)
         self._task = self._progress.add_task('', total=None)
         self._left = runs

@@ -7,6 +7,7 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from torch import nn
+from torch.utils.hooks import RemovableHandle
 
 from gain_plugin.images import read_image
 from gain_plugin.mm.hosts import host_of
@@ -21,13 +22,19 @@ class CRFHook(Hook):
     The settings are SEC's; the CRF sees the image itself, at its own size. Samples name it in ``img_path``.
     """
 
+    _handle: RemovableHandle | None = None
+
     def before_test(self, runner: Runner) -> None:
         """Begin to listen."""
+        if self._handle is not None:  # of a test that an error ended
+            self._handle.remove()
         self._handle = host_of(runner).register_forward_hook(self._refine, with_kwargs=True)
 
     def after_test(self, runner: Runner) -> None:
         """Leave the host as it was."""
-        self._handle.remove()
+        if self._handle is not None:
+            self._handle.remove()
+            self._handle = None
 
     def _refine(self, host: nn.Module, args: tuple, kwargs: dict[str, Any], output: Any) -> None:
         if bound_arguments(host, args, kwargs).get('mode') != 'predict':

@@ -20,6 +20,7 @@ from gain_plugin.localization import (
     pointing_hits,
 )
 from gain_plugin.mm.samples import maps_and_truth, with_masks
+from gain_plugin.settings import check_count, is_number
 
 
 @METRICS.register_module()
@@ -55,6 +56,9 @@ class Localization(BaseMetric):
         prefix: str | None = None,
     ) -> None:
         super().__init__(collect_device, prefix)
+        check_count('num_box_thresholds', num_box_thresholds)
+        if not is_number(tolerance) or tolerance < 0:
+            raise ValueError(f'tolerance must be 0 pixels or more, got {tolerance!r}')
         self.thresholds = torch.arange(1001) / 1000
         self.box_thresholds = torch.arange(num_box_thresholds) / num_box_thresholds
         self.tolerance = tolerance

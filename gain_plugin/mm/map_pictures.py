@@ -20,6 +20,7 @@ from gain_plugin.mm.hook import GAINHook
 from gain_plugin.mm.hosts import host_of
 from gain_plugin.mm.samples import multi_hot
 from gain_plugin.pictures import file_name, overlay, resize_map
+from gain_plugin.settings import check_count
 
 LINE = 20  # pixels of text above a picture
 
@@ -41,15 +42,17 @@ class MapPictures(Hook):
         interval: iterations from one picture to the next, the first of guidance being drawn; None for none.
 
     Raises:
-        ValueError: an ``interval`` without a ``GAINHook`` or without photos of ``val`` or ``test``, before training.
+        ValueError: numbers below 1, an ``interval`` without a ``GAINHook`` or without photos of ``val`` or ``test``,
+            before training.
 
     """
 
     priority = 'LOW'  # after the maps are there, and after GAINHook
 
     def __init__(self, count: int = 12, interval: int | None = None) -> None:
-        if interval is not None and interval < 1:
-            raise ValueError(f'interval must be a number of iterations, 1 or more, got {interval}')
+        check_count('count', count)
+        if interval is not None:
+            check_count('interval', interval)
         self._count = count
         self._interval = interval
         self._seen = 0

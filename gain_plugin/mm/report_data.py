@@ -14,6 +14,7 @@ from gain_plugin.files import write_atomically
 from gain_plugin.images import read_image
 from gain_plugin.mm.samples import predicted_scores, with_masks
 from gain_plugin.report.records import Records
+from gain_plugin.settings import check_count
 
 
 @HOOKS.register_module()
@@ -31,6 +32,7 @@ class ReportData(Hook):
     priority = 'LOW'  # after the maps are there
 
     def __init__(self, count: int = 2000) -> None:
+        check_count('count', count)
         self._count = count
 
     def before_val(self, runner: Runner) -> None:

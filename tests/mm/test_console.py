@@ -34,6 +34,12 @@ def test_a_line_a_stage_and_ten_per_cent_and_the_log_in_its_file(tmp_path, capfd
     assert all(handler.level >= logging.INFO for handler in runner.logger.handlers)
 
 
+def test_names_are_shown_as_they_are():
+    bar = Bar()
+    bar._progress.update(bar._task, description='[/] [red]plain')
+    assert str(bar._progress.columns[0].render(bar._progress.tasks[0])) == '[/] [red]plain'
+
+
 def test_quiet_shows_nothing(tmp_path, capfd):
     bar = Bar(quiet=True)
     with bar:

@@ -94,6 +94,18 @@ def test_nothing_to_count_is_nan(halves):
     assert all(math.isnan(value) for value in result.values())
 
 
+@pytest.mark.parametrize(
+    ('settings', 'message'),
+    [
+        ({'num_box_thresholds': 0}, 'num_box_thresholds must be a whole number of 1 or more, got 0'),
+        ({'tolerance': -1}, 'tolerance must be 0 pixels or more, got -1'),
+    ],
+)
+def test_settings_out_of_range_are_named(settings, message):
+    with pytest.raises(ValueError, match=message):
+        Localization(**settings)
+
+
 def test_without_maps_says_what_to_do():
     with pytest.raises(ValueError, match='add dict'):
         metric_of({'gt_label': [0]})

@@ -91,7 +91,7 @@ def test_the_same_photos_while_the_guidance_trains_and_the_same_weights(tmp_path
 
 
 def test_what_pictures_need_is_said_before_training(tmp_path):
-    with pytest.raises(ValueError, match='interval must be a number of iterations, 1 or more, got 0'):
+    with pytest.raises(ValueError, match='interval must be a whole number of 1 or more, got 0'):
         MapPictures(interval=0)
     pictures = {'type': 'MapPictures', 'interval': 2}
     with pytest.raises(ValueError, match=r'MapPictures\(interval=2\) has no GAINHook: add it, or remove interval'):
