@@ -59,7 +59,7 @@ class GAINHook(Hook):
         ramp: iterations after the warm-up in which alpha grows linearly to its value; a third of what the warm-up
             leaves if not given.
         interval: guide one iteration in so many, beginning with the first one after the warm-up, by tags and masks; the
-            others are plain and cost no more than that.
+            others are plain and cost no more than that. The weights in ``loss`` stay what they are in those guided.
 
     Raises:
         ValueError: settings out of range or that contradict the host, before the first iteration.

@@ -9,6 +9,8 @@ import timm
 import torch
 from torch import Tensor, nn
 
+from gain_plugin.synthetic import small_classifier
+
 CLASSES = 20
 
 
@@ -45,6 +47,7 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], int, Callable[[object], Tenso
         _scores,
     ),
     'fcn_r18': (_fcn_r18, 128, _scores),
+    'small': (partial(small_classifier, CLASSES), 64, _scores),
 }
 """What makes each, the side of its images in pixels, and what takes its scores (N, K) out of its output."""
 
