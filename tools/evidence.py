@@ -14,7 +14,6 @@ another file of rows, to measure again what is there.
 
 import argparse
 import fcntl
-import json
 import shlex
 import time
 from collections.abc import Callable
@@ -33,7 +32,7 @@ from torch import Tensor
 from gain_plugin.files import write_atomically
 from gain_plugin.mm import GAINHook, Localization, SeedIoU
 from gain_plugin.mm.console import QuietRunner
-from gain_plugin.mm.runs import train, write_json
+from gain_plugin.mm.runs import read_json, train, write_json
 
 RESULTS = Path('docs/results.json')
 ROW_KEY = itemgetter('data', 'method', 'seed')
@@ -141,7 +140,7 @@ def add(results: Path, key: tuple[str, str, int], make: Callable[[], dict]) -> N
 
 def saved(results: Path) -> list[dict]:
     """The rows that are there."""
-    return json.loads(results.read_text()) if results.exists() else []
+    return read_json(results) if results.exists() else []
 
 
 def limit(path: Path, name: str) -> dict:

@@ -126,14 +126,20 @@ def die_at(call: int, before: bool, calls: Path) -> None:
         setattr(os, name, watched(getattr(os, name)))
 
 
+def undisturbed(name: str, configs: Path, work: Path) -> tuple[float, int, Any]:
+    """Seconds that a target takes, the calls of ``CHOSEN`` that it makes, and its end; made once."""
+    target, begin, calm = TARGETS[name], time.time(), work / 'calm' / name
+    if not calm.exists():
+        calm.mkdir(parents=True)
+        if Tool(target.arguments(configs, calm), calm / 'log', last=(0, True)).wait(600):
+            raise SystemExit(f'{name} fails undisturbed: see {calm}/log')
+    return time.time() - begin, (calm / 'calls').stat().st_size, target.result(calm)
+
+
 def torture(name: str, configs: Path, work: Path, kills: int, moments: random.Random) -> bool:
     """Kill one target so many times; whether every end was the undisturbed one."""
-    target, begin = TARGETS[name], time.time()
-    calm = work / 'calm' / name
-    calm.mkdir(parents=True)
-    if Tool(target.arguments(configs, calm), calm / 'log', last=(0, True)).wait(600):
-        raise SystemExit(f'{name} fails undisturbed: see {calm}/log')
-    took, calls, wanted = time.time() - begin, (calm / 'calls').stat().st_size, target.result(calm)
+    target = TARGETS[name]
+    took, calls, wanted = undisturbed(name, configs, work)
     counts = dict.fromkeys(('random', 'chosen', 'small disk'), 0)
     rounds = same = stuck = 0
     while sum(counts.values()) < kills:
@@ -183,8 +189,6 @@ def main() -> int:
     parser.add_argument('--workers', type=int, default=0, help='processes that load the images of a training')
     parser.add_argument('--work-dir', type=Path, required=True, help='a new folder')
     args = parser.parse_args()
-    if 'labels' in args.targets and args.targets[0] != 'train':
-        raise SystemExit('labels are made by what is trained: name train first')
     torch.set_num_threads(1)  # a fork of a process with threads may hang
     for module in WARM:
         importlib.import_module(module)
@@ -193,6 +197,8 @@ def main() -> int:
     configs = args.work_dir.absolute() / 'configs'
     write_configs(configs, args.workers)
     moments = random.Random(args.seed)
+    if 'labels' in args.targets and 'train' not in args.targets:
+        undisturbed('train', configs, configs.parent)  # labels are made by what is trained
     same = [torture(name, configs, configs.parent, args.kills, moments) for name in args.targets]
     return int(not all(same))
 

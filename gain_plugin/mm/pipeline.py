@@ -1,7 +1,6 @@
 """From tags to a segmenter: a classifier, its pseudo labels, a segmenter trained on them, and how good that is."""
 
 import copy
-import json
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +15,7 @@ from gain_plugin.mm.kinds import is_tagged_photos
 from gain_plugin.mm.label_samples import sources_of
 from gain_plugin.mm.pseudo_labels import make_pseudo_labels
 from gain_plugin.mm.rounds import further_steps, second_round
-from gain_plugin.mm.runs import keep_same, train, training_settings, write_json
+from gain_plugin.mm.runs import keep_same, read_json, train, training_settings, write_json
 from gain_plugin.pseudo_labels.rules import LabelRule
 from gain_plugin.tagged_photos import MASK_FOLDERS
 
@@ -112,7 +111,7 @@ class Pipeline:
         """The figures of every stage and its minutes, as ``stages.json`` keeps them."""
         done = self.folder / 'stages.json'
         keep_same(self.folder / 'settings.json', self.settings())
-        results = json.loads(done.read_text()) if done.exists() else {}
+        results = read_json(done) if done.exists() else {}
         for stage in STAGES:
             if stage in results:
                 continue

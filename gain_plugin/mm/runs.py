@@ -66,13 +66,21 @@ def keep_same(path: Path, settings: dict[str, Any]) -> None:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, lambda file: file.write(text.encode()))
-    before, now = _leaves(json.loads(path.read_text())), _leaves(json.loads(text))
+    before, now = _leaves(read_json(path)), _leaves(json.loads(text))
     differ = [name for name in {**before, **now} if before.get(name) != now.get(name)]
     if differ:
         shown = ', '.join(f'{name} {before.get(name)} -> {now.get(name)}' for name in differ[:5])
         raise ValueError(
             f'{path.parent} was made with other settings ({shown}): take another work directory, or remove that one'
         )
+
+
+def read_json(path: Path) -> Any:
+    """What ``write_json`` wrote; a ValueError names a file that is damaged."""
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:  # not Unicode, either
+        raise ValueError(f'{path} is damaged ({error}): mend it, or remove what it belongs to') from error
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -17,6 +17,13 @@ def test_other_settings_are_refused_by_name(tmp_path):
         keep_same(path, other)
 
 
+@pytest.mark.parametrize('content', [b'', b'{"model": ', b'\xff\xfe'])
+def test_a_damaged_file_is_named(tmp_path, content):
+    (tmp_path / 'settings.json').write_bytes(content)
+    with pytest.raises(ValueError, match=r'settings.json is damaged \(.*\): mend it, or remove what it belongs to'):
+        keep_same(tmp_path / 'settings.json', {})
+
+
 def test_functions_and_classes_in_settings_are_known_by_name(tmp_path):
     """Their text has an address, which is another one in each run."""
     path = tmp_path / 'settings.json'
