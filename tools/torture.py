@@ -127,12 +127,11 @@ def die_at(call: int, before: bool, calls: Path) -> None:
 
 
 def undisturbed(name: str, configs: Path, work: Path) -> tuple[float, int, Any]:
-    """Seconds that a target takes, the calls of ``CHOSEN`` that it makes, and its end; made once."""
+    """Seconds that a target takes, the calls of ``CHOSEN`` that it makes, and its end."""
     target, begin, calm = TARGETS[name], time.time(), work / 'calm' / name
-    if not calm.exists():
-        calm.mkdir(parents=True)
-        if Tool(target.arguments(configs, calm), calm / 'log', last=(0, True)).wait(600):
-            raise SystemExit(f'{name} fails undisturbed: see {calm}/log')
+    calm.mkdir(parents=True)
+    if Tool(target.arguments(configs, calm), calm / 'log', last=(0, True)).wait(600):
+        raise SystemExit(f'{name} fails undisturbed: see {calm}/log')
     return time.time() - begin, (calm / 'calls').stat().st_size, target.result(calm)
 
 
@@ -199,7 +198,8 @@ def main() -> int:
     moments = random.Random(args.seed)
     if 'labels' in args.targets and 'train' not in args.targets:
         undisturbed('train', configs, configs.parent)  # labels are made by what is trained
-    same = [torture(name, configs, configs.parent, args.kills, moments) for name in args.targets]
+    names = [name for name in TARGETS if name in args.targets]
+    same = [torture(name, configs, configs.parent, args.kills, moments) for name in names]
     return int(not all(same))
 
 

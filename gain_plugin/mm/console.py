@@ -16,7 +16,7 @@ from mmengine.runner import Runner
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from gain_plugin.mm.checkpoints import tell_of_misfits
+from gain_plugin.mm.loading import tell_of_misfits
 
 STEP = 10  # per cent from line to line where the output goes to a file
 NOISE = (

@@ -12,8 +12,8 @@ from mmengine.dataset import Compose, pseudo_collate
 from torch import Tensor, nn
 
 from gain_plugin.explain import Network, restore_images
-from gain_plugin.mm.checkpoints import load_fitting
 from gain_plugin.mm.console import QuietRunner
+from gain_plugin.mm.loading import load_fitting
 from gain_plugin.mm.pseudo_labels import attention_hook
 
 LOADERS = ('LoadImageFromFile', 'LoadAnnotations')

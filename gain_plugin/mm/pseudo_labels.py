@@ -18,10 +18,10 @@ from torch import Tensor
 
 from gain_plugin.masks import check_count
 from gain_plugin.mm.attention_hook import AttentionHook
-from gain_plugin.mm.checkpoints import load_fitting
 from gain_plugin.mm.console import QuietRunner
 from gain_plugin.mm.hosts import host_of
 from gain_plugin.mm.label_samples import MapSample, calibration_photos, is_untagged, photo_names, read_maps, sources_of
+from gain_plugin.mm.loading import load_fitting
 from gain_plugin.mm.runs import keep_same
 from gain_plugin.pseudo_labels.files import check_folder, is_labelled, label_path, saliency_path
 from gain_plugin.pseudo_labels.report import LabelReport, measure

@@ -13,8 +13,9 @@ from mmengine.runner import Runner
 
 from gain_plugin.files import write_atomically
 from gain_plugin.mm.allocator import keep_freed_memory
-from gain_plugin.mm.checkpoints import check_checkpoint, newest_whole
+from gain_plugin.mm.checkpoints import newest_whole
 from gain_plugin.mm.console import Bar, QuietRunner
+from gain_plugin.mm.loading import check_checkpoint
 
 NOT_TRAINING = ('attention', 'logger', 'pictures', 'report', 'visualization')  # hooks that leave the weights alone
 

@@ -9,8 +9,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from gain_plugin.mm.allocator import keep_freed_memory
-from gain_plugin.mm.checkpoints import check_checkpoint, load_fitting, newest_whole
+from gain_plugin.mm.checkpoints import newest_whole
 from gain_plugin.mm.console import Bar, QuietRunner
+from gain_plugin.mm.loading import check_checkpoint, load_fitting
 
 
 def train_config(cfg: Config, resume: bool = False, quiet: bool = False, trusted: bool = False) -> Path:

@@ -18,8 +18,8 @@ from mmengine.registry import DATASETS
 from mmengine.runner import Runner
 from torch import Tensor
 
-from gain_plugin.mm.checkpoints import load_fitting
 from gain_plugin.mm.label_samples import read_maps
+from gain_plugin.mm.loading import load_fitting
 from gain_plugin.mm.pseudo_labels import attention_hook
 from gain_plugin.pseudo_labels import LabelRule, calibrate, otsu_threshold
 from gain_plugin.pseudo_labels.worker import Outcome, refine_maps
