@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from gain_plugin.passes import as_it_is
+from gain_plugin.settings import is_number
 
 if TYPE_CHECKING:
     from gain_plugin.cam import CAM
@@ -95,8 +96,8 @@ class EMA(Scorer):
 
     def __init__(self, classifier: nn.Module, decay: float = 0.999) -> None:
         super().__init__(classifier)
-        if not 0 <= decay <= 1:
-            raise ValueError(f'decay must be in 0..1, got {decay}')
+        if not is_number(decay) or not 0 <= decay <= 1:
+            raise ValueError(f'decay must be in 0..1, got {decay!r}')
         average = partial(_average, decay=decay)  # what get_ema_multi_avg_fn gives cannot be pickled
         self.average = AveragedModel(copy_of(classifier), multi_avg_fn=average, use_buffers=True)
         self.average.requires_grad_(False).eval()

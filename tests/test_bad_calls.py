@@ -157,6 +157,7 @@ def test_inputs(tiny):
         (lambda: attention_maps(IMAGES[:2], torch.rand(4, 3), LABELS), r'features must be \(N, C, h, w\) with N = 4'),
         (lambda: attention_maps(IMAGES, torch.rand(4), LABELS), r'scores must be \(N, K\), got \(4,\)'),
         (lambda: EMA(nn.Linear(2, 2), decay=2), 'decay must be in 0..1, got 2'),
+        (lambda: EMA(nn.Linear(2, 2), decay='0.9'), "decay must be in 0..1, got '0.9'"),
         (lambda: EMA(nn.Linear(2, 2), decay=NAN), 'decay must be in 0..1, got nan'),
         (lambda: GAIN(None), 'the classifier must be a torch.nn.Module, got None'),
         (lambda: CAM(torch.relu), 'the classifier must be a torch.nn.Module'),

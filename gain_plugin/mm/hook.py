@@ -139,7 +139,9 @@ class GAINHook(Hook):
         check_colour_order(host, runner.train_loop.dataloader.dataset)
         scorer = self.gain.scorer
         learns, copied = isinstance(scorer, Shared | Detached | EMA), isinstance(scorer, Frozen)
-        self._begin_at, self._grow_over = schedule(runner, self._warmup, self._ramp, learns=learns, copied=copied)
+        self._begin_at, self._grow_over = schedule(
+            runner, self._warmup, self._ramp, self._interval, learns=learns, copied=copied
+        )
         runner.logger.info(
             f'GAIN: {self._begin_at} iterations of plain training, then guided ones up to {runner.max_iters}'
             f'{"" if self._interval == 1 else f", one in {self._interval}"}, alpha '

@@ -12,13 +12,16 @@ def check_iterations(name: str, given: Any) -> int | None:
     return given
 
 
-def schedule(runner: Runner, warmup: int | None, ramp: int | None, *, learns: bool, copied: bool) -> tuple[int, int]:
+def schedule(
+    runner: Runner, warmup: int | None, ramp: int | None, interval: int = 1, *, learns: bool, copied: bool
+) -> tuple[int, int]:
     """First guided iteration, and the iterations of the ramp.
 
     Args:
         runner: of the training.
         warmup: as in ``GAINHook``.
         ramp: as in ``GAINHook``.
+        interval: as in ``GAINHook``.
         learns: whether the scorer learns with the host, so that no warm-up is needed.
         copied: whether the scorer is a frozen copy of the host.
 
@@ -31,6 +34,8 @@ def schedule(runner: Runner, warmup: int | None, ramp: int | None, *, learns: bo
     elif length >= total - first:
         reached = (total - first) / (length + 1)
         warn(f'GAIN: with ramp={length} alpha reaches {reached:.0%} of its value when training ends: lower it')
+    if interval > 1 and first < total <= first + interval:
+        warn(f'GAIN: interval={interval} guides one iteration of the {total - first} after the warm-up: lower it')
     if copied and not first and not getattr(runner, '_load_from', None):
         warn(
             "GAIN: warmup=0 makes scorer='frozen' a copy of the host as it was built: give load_from= a trained "

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from gain_plugin import Scorer
 from gain_plugin.mm import GAINHook, MultiLabelClassifier
 from gain_plugin.mm.samples import multi_hot
-from gain_plugin.mm.schedule import Falling
+from gain_plugin.mm.schedule import Falling, schedule
 
 LAYERS = {'target_layer': 'network.features', 'score_layer': 'network'}
 ALL_CLASSES = {**LAYERS, 'scorer': 'detached', 'one_class': False}
@@ -364,6 +364,14 @@ def test_what_is_probably_wrong_is_told(network, tmp_path, settings, text):
     built.logger.warning = said.append
     built.train()
     assert sum(text in line for line in said) == 1, said
+
+
+@pytest.mark.parametrize(('interval', 'told'), [(1, False), (2, False), (3, True), (9, True)])
+def test_an_interval_that_guides_once_is_told(interval, told):
+    said = []
+    run = SimpleNamespace(max_iters=4, logger=SimpleNamespace(warning=said.append))
+    assert schedule(run, 1, 0, interval, learns=True, copied=False) == (1, 0)
+    assert said == [f'GAIN: interval={interval} guides one iteration of the 3 after the warm-up: lower it'] * told
 
 
 def test_a_falling_map_is_told_once(network, tmp_path):
