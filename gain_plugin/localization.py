@@ -8,6 +8,8 @@ Every function takes one image's maps (n, H, W) in 0..1, the classes (n,) these 
 import torch
 from torch import Tensor
 
+from gain_plugin.masks import check_truth
+
 BOX_IOUS = (0.3, 0.5, 0.7)
 
 
@@ -25,7 +27,7 @@ def pixel_histogram(maps: Tensor, classes: Tensor, truth: Tensor, thresholds: Te
         (K, 2, T + 1) int64 pixel counts [class, off or on it, how many thresholds the value reaches].
 
     Raises:
-        ValueError: maps and truth differ in size.
+        ValueError: maps out of 0..1, or a truth of another size.
 
     """
     masks, known = _class_masks(maps, classes, truth), truth <= num_classes
@@ -73,7 +75,7 @@ def box_hits(maps: Tensor, classes: Tensor, truth: Tensor, thresholds: Tensor) -
         (T, 3) int64 counts.
 
     Raises:
-        ValueError: maps and truth differ in size.
+        ValueError: maps out of 0..1, or a truth of another size.
 
     """
     hits = torch.zeros(len(thresholds), len(BOX_IOUS), dtype=torch.long)
@@ -101,7 +103,7 @@ def pointing_hits(maps: Tensor, classes: Tensor, truth: Tensor, num_classes: int
         (n,) bool.
 
     Raises:
-        ValueError: maps and truth differ in size.
+        ValueError: maps out of 0..1, or a truth of another size.
 
     """
     masks, (height, width) = _class_masks(maps, classes, truth), truth.shape
@@ -127,7 +129,7 @@ def energy_inside(maps: Tensor, classes: Tensor, truth: Tensor, num_classes: int
         (n,) in 0..1, 0 for a map that is zero.
 
     Raises:
-        ValueError: maps and truth differ in size.
+        ValueError: maps out of 0..1, or a truth of another size.
 
     """
     masks = _class_masks(maps, classes, truth)
@@ -137,8 +139,7 @@ def energy_inside(maps: Tensor, classes: Tensor, truth: Tensor, num_classes: int
 
 
 def _class_masks(maps: Tensor, classes: Tensor, truth: Tensor) -> Tensor:
-    if truth.shape != maps.shape[1:]:
-        raise ValueError(f'maps {tuple(maps.shape[1:])} and truth {tuple(truth.shape)} differ in size')
+    check_truth(maps, classes, truth)
     return truth == classes[:, None, None] + 1
 
 

@@ -97,3 +97,30 @@ def check_masks(masks: Tensor, labels: Tensor, images: Tensor) -> Tensor:
             f'{masks.nan_to_num().max():g}; give numbers of classes as integers (N, H, W)'
         )
     return masks
+
+
+def check_truth(maps: Tensor, classes: Tensor, truth: Tensor, num_classes: int | None = None) -> None:
+    """Raise a ValueError unless an image's maps can be compared with its truth.
+
+    Args:
+        maps: (n, H, W) in 0..1.
+        classes: (n,) which classes these are of, 0 to K - 1.
+        truth: (H, W) integers, 0 background, c + 1 for class c.
+        num_classes: K, if it is known.
+
+    """
+    if truth.shape != maps.shape[1:]:
+        raise ValueError(f'maps {tuple(maps.shape[1:])} and truth {tuple(truth.shape)} differ in size')
+    if truth.is_floating_point() or truth.dtype == torch.bool:
+        raise ValueError(f'truth must be integers, 0 for background and c + 1 for class c, got {truth.dtype}')
+    if classes.shape != maps.shape[:1]:
+        raise ValueError(f'need the class of each map, got {tuple(classes.shape)} for {len(maps)} maps')
+    if maps.device.type != 'cpu':
+        return
+    if maps.numel() and not 0 <= maps.min() <= maps.max() <= 1.0001:  # false for NaN
+        raise ValueError('maps must be in 0..1: divide each by its maximum, as gain_plugin.normalize_maps does')
+    if (truth < 0).any():
+        raise ValueError('truth has values below 0: unknown pixels are 255, or another number above K')
+    if (classes < 0).any() or (num_classes is not None and (classes >= num_classes).any()):
+        last = '' if num_classes is None else f' to {num_classes - 1}'
+        raise ValueError(f'classes must be numbers from 0{last}, got {classes.tolist()}')

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gain_plugin.masks import check_truth
 from gain_plugin.settings import check_flag, is_number
 
 SCALES = (1.0, 0.5, 1.5, 2.0)
@@ -91,9 +92,13 @@ def seed_confusion(maps: Tensor, classes: Tensor, truth: Tensor, thresholds: Ten
     Returns:
         (T, K + 1, K + 1) int64 pixel counts [threshold, truth, seed].
 
+    Raises:
+        ValueError: maps out of 0..1, classes out of range, a truth of another size, or thresholds that do not ascend.
+
     """
-    if truth.shape != maps.shape[1:]:
-        raise ValueError(f'maps {tuple(maps.shape[1:])} and truth {tuple(truth.shape)} differ in size')
+    check_truth(maps, classes, truth, num_classes)
+    if (thresholds.diff() < 0).any():
+        raise ValueError(f'thresholds must ascend, got {thresholds.tolist()}')
     steps, size = len(thresholds), num_classes + 1
     known = truth <= num_classes
     truth = truth[known].long()
