@@ -53,6 +53,16 @@ def pass_with(
         return functional_call(model, state, args, kwargs, tie_weights=False)
 
 
+def refuse_sharded(model: nn.Module) -> None:
+    """Raise a ValueError for a model whose parameters FSDP, old or new, keeps in parts."""
+    if any(getattr(module, '_is_fsdp_managed_module', False) for module in model.modules()):
+        raise ValueError(
+            f'{type(model).__name__} is sharded by FSDP, which frees its parameters between the passes that maps need '
+            "(second derivatives, passes with other parameters): take torch's DistributedDataParallel around GAIN, "
+            'with ZeroRedundancyOptimizer if memory is short'
+        )
+
+
 def as_it_is(parameter: Tensor) -> Tensor:
     """The parameter itself, as what takes its place."""
     return parameter

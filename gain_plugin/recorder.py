@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
+from gain_plugin.passes import refuse_sharded
+
 INPUT = ':input'
 RELU = ':relu'
 
@@ -33,8 +35,8 @@ class Recorder:
             math kernel takes its place. A frozen network below it is no hindrance, the graph then begins there.
 
     Raises:
-        ValueError: a layer that the model does not have (the message has the closest names), or, when a record is
-            asked for, one that did not fire, fired more than once or did not give a tensor.
+        ValueError: a model sharded by FSDP, a layer that it does not have (the message has the closest names), or, when
+            a record is asked for, one that did not fire, fired more than once or did not give a tensor.
 
     """
 
@@ -46,6 +48,7 @@ class Recorder:
         graph_from: str | None = None,
         twice_from: str | None = None,
     ) -> None:
+        refuse_sharded(model)  # here, too, for it may be sharded after GAIN was built around it
         self._layers = {name: get_layer(model, name) for name in names}
         self._whole = whole
         self._graph_from = graph_from

@@ -2,8 +2,10 @@ import copy
 
 import pytest
 import torch
+import torch.distributed as dist
 import torch.nn.functional as F
 from torch import nn
+from torch.distributed import fsdp
 
 from gain_plugin import GAIN
 from gain_plugin.passes import pass_with
@@ -64,3 +66,37 @@ def test_replaced_parameters_are_shared_as_they_were():
             parameter *= 2
     output = pass_with(model, lambda parameter: seen.append(parameter) or 2 * parameter, (images,))
     torch.testing.assert_close(output, twice(images))
+
+
+def shard(model):
+    fsdp.fully_shard(model, mesh=dist.device_mesh.init_device_mesh('cpu', (1,)))  # in place
+    return model
+
+
+def shard_as_before(model):
+    return fsdp.FullyShardedDataParallel(model, device_id=torch.device('cpu'), use_orig_params=True)
+
+
+@pytest.fixture(scope='module')
+def group():
+    dist.init_process_group('gloo', rank=0, world_size=1, store=dist.HashStore())
+    yield
+    dist.destroy_process_group()
+
+
+@pytest.mark.skipif(not hasattr(fsdp, 'fully_shard'), reason='torch before 2.6, whose old FSDP knows no CPU')
+@pytest.mark.usefixtures('group')
+@pytest.mark.filterwarnings('ignore:FSDP is switching to use `NO_SHARD`')
+@pytest.mark.parametrize('sharding', [shard, shard_as_before])
+def test_fsdp_is_refused_in_either_order(tiny, images, labels, sharding):
+    with pytest.raises(ValueError, match='is sharded by FSDP, .*: take .* DistributedDataParallel around GAIN'):
+        GAIN(sharding(tiny()), scorer='frozen')
+    model = GAIN(tiny(), scorer='shared', target_layer='features')
+    sharded = sharding(model)
+    for call in (sharded, model.attention):
+        with pytest.raises(ValueError, match='Tiny is sharded by FSDP'):
+            call(images, labels)
+    scorer = GAIN(tiny(), scorer='frozen', target_layer='features')
+    sharding(scorer.scorer.model)
+    with pytest.raises(ValueError, match='Tiny is sharded by FSDP'):
+        scorer(images, labels)

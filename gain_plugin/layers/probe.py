@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten
 
-from gain_plugin.passes import pass_with
+from gain_plugin.passes import pass_with, refuse_sharded
 
 
 class Output(NamedTuple):
@@ -142,6 +142,7 @@ def _refuse(model: nn.Module, images: Tensor | None) -> None:
             'the model is scripted or traced by TorchScript, which hides its layers: build it from its Python code and '
             'load the weights of the scripted one, model.load_state_dict(scripted.state_dict())'
         )
+    refuse_sharded(model)
     volumes = next((isinstance(m, nn.Conv3d) for m in model.modules() if isinstance(m, nn.Conv2d | nn.Conv3d)), False)
     if volumes or (images is not None and images.ndim == 5):
         raise ValueError(
