@@ -19,6 +19,7 @@ RESULTS = Path('docs/results.json')
 REPORT = Path('docs/evidence.md')
 COLUMNS = {
     'miou': 'segmenter',
+    'miou_782': 'on 782 photos',
     'label_miou': 'labels',
     'label_miou_otsu': 'Otsu',
     'label_miou_030': 'threshold 0.30',
