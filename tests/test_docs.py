@@ -104,10 +104,7 @@ def test_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch):
 
 RUN = {'attach.md', 'extending.md', 'health.md', 'index.md', 'how_it_works.md'} | {'pytorch.md'}  # test_frameworks.py
 CONFIGS = ('custom_imports', '_base_', 'with read_base()', 'train_pipeline', 'log_processor', 'data_root')
-REASONS = {
-    'pipeline.md': 'MMSegInferencer',  # needs a trained segmenter
-    'performance.md': 'stage.compile()',  # test_model.py
-}
+REASONS = {'pipeline.md': 'MMSegInferencer'}  # needs a trained segmenter
 
 
 def test_no_block_is_forgotten():
