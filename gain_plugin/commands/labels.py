@@ -21,7 +21,13 @@ EXAMPLES = (
 @click.argument('config')
 @click.argument('checkpoint')
 @click.option('--out', required=True, help='folder of the labels')
-@click.option('--workers', default=1, show_default=True, help='processes that refine and write; 0: none')
+@click.option(
+    '--workers',
+    default=1,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help='processes that refine and write; 0: none',
+)
 @click.option('--foreground', default=0.3, show_default=True, help='above it a map is its class')
 @click.option('--background', default=0.05, show_default=True, help='below it all is background')
 @click.option('--saliency', help='folder of grey <id>.png; the background is then where these are dark')

@@ -72,7 +72,7 @@ def make_pseudo_labels(
     """
     rule = rule or LabelRule()
     rule.check()
-    _check_choice(rule, calibrate_on)
+    _check_choice(rule, calibrate_on, decided)
     out = Path(out_dir)
     check_folder(out)
     runner = _runner(config, out / 'log')
@@ -122,7 +122,9 @@ def _runner(config: str | Path | Config, work_dir: Path) -> Runner:
     return QuietRunner.from_cfg(cfg)
 
 
-def _check_choice(rule: LabelRule, calibrate_on: str | Path | None) -> None:
+def _check_choice(rule: LabelRule, calibrate_on: str | Path | None, decided: float) -> None:
+    if calibrate_on is None and decided != 1:
+        raise ValueError(f'decided={decided} is for thresholds that calibrate_on chooses: give a list, or leave it out')
     if calibrate_on is not None and (rule.otsu or rule.saliency):
         other = 'otsu' if rule.otsu else 'saliency'
         raise ValueError(f'calibrate_on chooses thresholds that {other} replaces: leave one of the two out')

@@ -169,6 +169,7 @@ def test_wrong_inputs_stop_before_the_first_image(cfg, checkpoint, voc):
     fails('checkpoint none.pth is not there', checkpoint='none.pth')
     fails('threshold', rule=LabelRule(0.1, 0.2))
     fails('calibrate_on chooses thresholds that otsu replaces', rule=LabelRule(otsu=True), calibrate_on='masked.txt')
+    fails('decided=0.5 is for thresholds that calibrate_on chooses', decided=0.5)
     fails(r'5 saliency maps are missing in nowhere, as a.png', rule=LabelRule(saliency='nowhere'))
     state = torch.load(checkpoint)['state_dict']
     torch.save({'state_dict': state, 'meta': {'dataset_meta': {'classes': ('dog', 'cat')}}}, voc / 'other.pth')
