@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from gain_plugin.images import open_picture
-from gain_plugin.masks import UNKNOWN, VOC_CLASSES, check_count, is_background, voc_palette
+from gain_plugin.masks import UNKNOWN, VOC_CLASSES, check_classes_fit, is_background, voc_palette
 
 Pixel = int | Sequence[int]
 """A number, or red, green and blue in 0..255."""
@@ -39,7 +39,7 @@ class MaskNumbers:
         missing = [name for name in classes if name not in dict(given)]
         if missing:
             raise ValueError(f'classes {missing} are not among mask_classes {list(dict(given))}')
-        check_count(len(classes))
+        check_classes_fit(len(classes))
         self.colours = any(not _is_number(pixel) for _, pixel in given)
         if self.colours and any(_is_number(pixel) for _, pixel in given):
             raise ValueError(f'mask_classes must be all numbers or all colours, got {given}')

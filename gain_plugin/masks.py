@@ -17,7 +17,7 @@ UNKNOWN = 255
 """The value of pixels that say nothing."""
 
 
-def check_count(classes: int) -> None:
+def check_classes_fit(classes: int) -> None:
     """Raise a ValueError if so many classes have no number each in a mask."""
     if classes >= UNKNOWN:
         raise ValueError(f'{classes} classes do not fit into masks of 8 bit, where {UNKNOWN} is unknown')

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor
 
-from gain_plugin.masks import check_count
+from gain_plugin.masks import check_classes_fit
 from gain_plugin.mm.attention_hook import AttentionHook
 from gain_plugin.mm.console import QuietRunner
 from gain_plugin.mm.hosts import host_of
@@ -78,7 +78,7 @@ def make_pseudo_labels(
     runner = _runner(config, out / 'log')
     dataset = DATASETS.build(runner.cfg.test_dataloader.dataset)
     names, classes = photo_names(dataset), dataset.metainfo['classes']
-    check_count(len(classes))
+    check_classes_fit(len(classes))
     _check_saliency(rule, names)
     load_fitting(runner, checkpoint, classes)
     hook = attention_hook(runner, len(classes))

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from gain_plugin.masks import UNKNOWN, check_count
+from gain_plugin.masks import UNKNOWN, check_classes_fit
 
 
 def seed_cues(
@@ -55,7 +55,7 @@ def labels_from_cues(foreground_cue: Tensor, background_cue: Tensor, classes: Te
         ValueError: a class above 253, which 8 bit cannot number.
 
     """
-    check_count(int(classes.max()) + 1 if len(classes) else 0)
+    check_classes_fit(int(classes.max()) + 1 if len(classes) else 0)
     values = torch.cat([classes.new_zeros(1), classes + 1])
     undecided = (foreground_cue == 0) & (background_cue > 0)
     return torch.where(undecided, UNKNOWN, values[foreground_cue]).to(torch.uint8)
