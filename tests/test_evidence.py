@@ -35,6 +35,29 @@ def test_mean_and_spread_of_what_every_row_has():
     ]
 
 
+def test_ratios_of_runs_stand_beside_each_other(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / 'tools/benchmark')
+    monkeypatch.chdir(tmp_path)
+    Path('docs').mkdir()
+    import ratios
+    from evidence_tables import ratios as tables
+
+    first = ratios.row('step', 'vgg16', 'shared, 1', [1.1, 1.3, 1.2], 'a machine')
+    assert ratios.cell(first) == '1.20 (1.10 to 1.30)'
+    ratios.keep([first])
+    again = ratios.row('step', 'vgg16', 'shared, 1', [1.4, 1.2, 1.0], 'a machine')
+    other = ratios.row('step', 'resnet50', 'frozen, 1', [1.0], 'a machine')
+    assert ratios.cell(again) == '1.20 (1.00 to 1.40), before 1.20'
+    assert ratios.cell(other) == '1.00 (1.00 to 1.00)'
+    ratios.keep([again, other])
+    assert dict(tables(ratios.ROWS))['step'].splitlines() == [
+        '|  | shared, 1 | frozen, 1 |',
+        '| --- | --- | --- |',
+        '| vgg16 | 1.20, 1.20 (1.00 to 1.40) |  |',
+        '| resnet50 |  | 1.00 (1.00 to 1.00) |',
+    ]
+
+
 def test_a_table_takes_the_place_of_the_one_before():
     from evidence_tables import put
 

@@ -170,8 +170,9 @@ def test_one_class_erases_one_of_each_image(tiny, images, labels):
     assert sizes == [3, 3, 3]
 
 
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize(('name', 'size'), [('test_resnet', 64), ('test_vit', 160)])
-def test_bf16_autocast_trains_and_keeps_the_maps(images, labels, name, size):
+def test_autocast_trains_and_keeps_the_maps(images, labels, name, size, dtype):
     classifier = timm.create_model(name, num_classes=3)
     model = GAIN(classifier).eval()
     images = F.interpolate(images, (size, size))

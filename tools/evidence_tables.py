@@ -1,7 +1,7 @@
 """Put the tables of ``docs/results.json`` into ``docs/evidence.md``: ``python tools/evidence_tables.py``.
 
-The gain over the number of masks goes into ``docs/masks.png``. ``--results`` takes another file of rows, whose tables
-are printed alone.
+The gain over the number of masks goes into ``docs/masks.png``, the ratios of ``docs/benchmarks.json`` into
+``docs/performance.md``. ``--results`` takes another file of rows, whose tables are printed alone.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from gain_plugin.files import write_atomically
 
 RESULTS = Path('docs/results.json')
 REPORT = Path('docs/evidence.md')
+BENCHMARKS, PERFORMANCE = Path('docs/benchmarks.json'), Path('docs/performance.md')
 COLUMNS = {
     'miou': 'segmenter',
     'miou_782': 'on 782 photos',
@@ -56,6 +57,11 @@ def table(rows: list[dict], columns: dict[str, str]) -> str:
     grouped = {name: [row for row in rows if row['method'] == name] for name in names}
     for method, own in sorted(grouped.items(), key=lambda item: statistics.mean(row[first] for row in item[1])):
         lines.append([f'`{method}`', str(len(own)), *(mean_and_spread(own, name) for name in shown)])
+    return markdown(lines)
+
+
+def markdown(lines: list[list[str]]) -> str:
+    """A table of cells."""
     return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
 
 
@@ -79,13 +85,33 @@ def tables(results: Path) -> Iterator[tuple[str, str]]:
             yield f'{data}, classes', table(rows, classes)
 
 
-def write_report(results: Path) -> None:
+def ratios(benchmarks: Path) -> Iterator[tuple[str, str]]:
+    """Name and table of each benchmark, a row a network: the medians of all runs, the oldest first, and their range."""
+    for name in dict.fromkeys(row['benchmark'] for row in saved(benchmarks)):
+        rows = [row for row in saved(benchmarks) if row['benchmark'] == name]
+        settings = list(dict.fromkeys(row['setting'] for row in rows))
+        lines = [['', *settings], ['---'] * (1 + len(settings))]
+        for network in dict.fromkeys(row['network'] for row in rows):
+            own = [row for row in rows if row['network'] == network]
+            lines.append([network, *(runs([row for row in own if row['setting'] == setting]) for setting in settings)])
+        yield name, markdown(lines)
+
+
+def runs(rows: list[dict]) -> str:
+    """One cell: the medians, and from the lowest to the highest repetition."""
+    if not rows:
+        return ''
+    medians = ', '.join(f'{row["median"]:.2f}' for row in rows)
+    return f'{medians} ({min(row["low"] for row in rows):.2f} to {max(row["high"] for row in rows):.2f})'
+
+
+def write_report(report: Path, contents: Iterator[tuple[str, str]]) -> None:
     """Put the tables between their marks in the report."""
-    text = REPORT.read_text()
-    for name, content in tables(results):
+    text = report.read_text()
+    for name, content in contents:
         if f'<!-- {name} -->' in text:
             text = put(text, name, content)
-    write_atomically(REPORT, lambda file: file.write(text.encode()))
+    write_atomically(report, lambda file: file.write(text.encode()))
 
 
 def put(text: str, name: str, content: str) -> str:
@@ -119,7 +145,8 @@ def main() -> None:
     for name, content in tables(args.results):
         print(f'{name}\n{content}')
     if args.results == RESULTS:
-        write_report(RESULTS)
+        write_report(REPORT, tables(RESULTS))
+        write_report(PERFORMANCE, ratios(BENCHMARKS))
         draw_curves(RESULTS)
 
 

@@ -5,11 +5,10 @@ range. The peers make the maps of one class of every image in a call, so they ar
 image with the most has, on the same layer.
 
     pip install grad-cam torchcam
-    python tools/benchmark/extract.py [--networks resnet50 vit_small] [--device cuda] [--labels 2]
+    python tools/benchmark/extract.py [--networks resnet50 vit_small] [--device cuda] [--labels 2] [--keep]
 """
 
 import argparse
-import statistics
 from collections.abc import Callable
 from functools import partial
 
@@ -17,6 +16,7 @@ import torch
 from networks import NETWORKS, banner, labels_of
 from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
+from ratios import cell, keep, row
 from rich.console import Console
 from rich.table import Table
 from step import seconds
@@ -52,8 +52,8 @@ def torchcam(peer: TorchCAM, model: nn.Module, images: Tensor, classes: Tensor) 
         peer(column, model(images))
 
 
-def row(name: str, args: argparse.Namespace) -> tuple[str, ...]:
-    """What each costs in bare forward passes of the network ``name``."""
+def rows(name: str, args: argparse.Namespace, machine: str) -> list[dict]:
+    """What each costs in bare forward passes of the network ``name``, a row a package."""
     torch.manual_seed(0)
     make, size, score = NETWORKS[name]
     model = Scores(make(), score).to(args.device).eval()
@@ -79,7 +79,7 @@ def row(name: str, args: argparse.Namespace) -> tuple[str, ...]:
             took = seconds(make_maps, args.device)
             if repeat:  # the first warms up
                 ratios[peer].append(took / forward)
-    return name, *(f'{statistics.median(r):.2f} ({min(r):.2f} to {max(r):.2f})' for r in ratios.values())
+    return [row('extract', name, peer, values, machine) for peer, values in ratios.items()]
 
 
 def main() -> None:
@@ -90,14 +90,16 @@ def main() -> None:
     parser.add_argument('--batch-size', type=int, default=4)
     parser.add_argument('--labels', type=int, default=2, help='present classes of each image')
     parser.add_argument('--repeats', type=int, default=5)
+    parser.add_argument('--keep', action='store_true', help='add the ratios to docs/benchmarks.json')
     args = parser.parse_args()
-    caption = f'{banner(args)}, {args.labels} classes an image'
-    table = Table(
-        'network', 'gain_plugin', 'pytorch-grad-cam', 'torchcam', title='in bare forward passes', caption=caption
-    )
-    for name in args.networks:
-        table.add_row(*row(name, args))
-    Console(width=110).print(table)
+    machine = f'{banner(args)}, {args.labels} classes an image'
+    table = Table('network', 'maps by', 'in bare forward passes', caption=machine)
+    measured = [one for name in args.networks for one in rows(name, args, machine)]
+    for one in measured:
+        table.add_row(one['network'], one['setting'], cell(one))
+    Console(width=100).print(table)
+    if args.keep:
+        keep(measured)
 
 
 if __name__ == '__main__':

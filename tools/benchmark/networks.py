@@ -2,8 +2,10 @@
 
 import argparse
 import platform
+import re
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import timm
 import torch
@@ -62,5 +64,12 @@ def labels_of(images: int, share: float) -> Tensor:
 
 def banner(args: argparse.Namespace) -> str:
     """Machine and versions."""
-    device = torch.cuda.get_device_name() if args.device == 'cuda' else f'{torch.get_num_threads()} threads of a CPU'
-    return f'torch {torch.__version__}, {device}, {platform.machine()}, batches of {args.batch_size}'
+    device = torch.cuda.get_device_name() if args.device == 'cuda' else f'{_cpu()}, {torch.get_num_threads()} threads'
+    return f'torch {torch.__version__}, {device}, batches of {args.batch_size}'
+
+
+def _cpu() -> str:
+    """Its name where Linux tells it, else its kind."""
+    info = Path('/proc/cpuinfo')
+    found = re.search(r'model name\s*: (.*)', info.read_text()) if info.exists() else None
+    return found[1] if found else platform.machine()

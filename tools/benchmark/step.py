@@ -5,11 +5,10 @@ with ``detached`` and ``frozen``, which need no gradients of weights for the era
 image P is N, and erased images of half the side cost a quarter. Plain and guided steps are interleaved in one run, so
 that whatever else the machine does meets both alike: medians of ratios, and their range.
 
-    python tools/benchmark/step.py [--networks resnet50 vit_small] [--device cuda] [--profile]
+    python tools/benchmark/step.py [--networks resnet50 vit_small] [--device cuda] [--profile] [--keep]
 """
 
 import argparse
-import statistics
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -17,6 +16,7 @@ from functools import partial
 import torch
 import torch.nn.functional as F
 from networks import NETWORKS, banner, labels_of
+from ratios import cell, keep, row
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
@@ -61,8 +61,8 @@ def profile(step: Callable[[], object]) -> str:
     return profiler.key_averages().table(sort_by='self_cpu_time_total', row_limit=8, max_name_column_width=40)
 
 
-def rows(name: str, args: argparse.Namespace) -> Iterator[tuple[str, ...]]:
-    """A row a setting of the network ``name``."""
+def rows(name: str, args: argparse.Namespace) -> Iterator[tuple[float, dict]]:
+    """The least and the row of each setting of the network ``name``."""
     make, size, score = NETWORKS[name]
     for scorer, one_class, scale, share, cost in SETTINGS:
         if scorer not in args.scorers:
@@ -84,15 +84,8 @@ def rows(name: str, args: argparse.Namespace) -> Iterator[tuple[str, ...]]:
         if args.profile:
             print(f'{name}, {scorer}, P/N {share}\n{profile(guided)}')
         over = [ratio / least for ratio in ratios]
-        drawn = ', one class' * one_class + f', {scale:g} of the side' * (scale < 1)
-        yield (
-            name,
-            scorer + drawn,
-            f'{share:g}',
-            f'{least:.2f}',
-            f'{statistics.median(ratios):.2f}',
-            f'{statistics.median(over):.2f} ({min(over):.2f} to {max(over):.2f})',
-        )
+        drawn = f'{share:g}' if not one_class else 'one class' + f', {scale:g} of the side' * (scale < 1)
+        yield least, row('step', name, f'{scorer}, {drawn}', over, banner(args))
 
 
 def main() -> None:
@@ -104,14 +97,15 @@ def main() -> None:
     parser.add_argument('--batch-size', type=int, default=4)
     parser.add_argument('--repeats', type=int, default=5)
     parser.add_argument('--profile', action='store_true', help='print the operators that take most of each step')
+    parser.add_argument('--keep', action='store_true', help='add the ratios to docs/benchmarks.json')
     args = parser.parse_args()
-    table = Table(
-        'network', 'scorer', 'P/N', 'least', 'step', 'step / least', title='in plain steps', caption=banner(args)
-    )
-    for name in args.networks:
-        for row in rows(name, args):
-            table.add_row(*row)
+    table = Table('network', 'scorer, P/N', 'least, in plain steps', 'step over its least', caption=banner(args))
+    measured = [one for name in args.networks for one in rows(name, args)]
+    for least, one in measured:
+        table.add_row(one['network'], one['setting'], f'{least:.2f}', cell(one))
     Console(width=100).print(table)
+    if args.keep:
+        keep([one for _, one in measured])
 
 
 if __name__ == '__main__':
