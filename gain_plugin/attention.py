@@ -154,14 +154,6 @@ def fitting_fill(fill: object, images: Tensor) -> Tensor:
         ) from None
 
 
-def shrink(images: Tensor, scale: float) -> Tensor:
-    """Images (N, C, H, W) with sides ``scale`` times as long, in 0..1: a pixel is the mean of those in its place."""
-    if scale == 1:
-        return images
-    size = [max(1, round(scale * side)) for side in images.shape[-2:]]
-    return F.interpolate(images, size, mode='area')
-
-
 def blur(images: Tensor, size: int = 32) -> Tensor:
     """Average of the ``size`` x ``size`` pixels around each pixel, up to bilinear interpolation: tint without shapes.
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
-from gain_plugin.attention import MIN_PEAK, shrink
+from gain_plugin.attention import MIN_PEAK
 from gain_plugin.transfer import to_device
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def look(gain: 'GAIN', images: Tensor, labels: Tensor) -> Look:
     with torch.no_grad():
         erased = gain.erase(images, maps, image, gain.fill_of(images))
         before = gain.score(gain.classifier, images, {}, torch.detach)[image]
-        after = gain.scorer(gain, shrink(erased, gain.erased_scale), {})
+        after = gain.scorer(gain, erased, {})
     return Look(
         maps, gain.mask(maps), erased, _probabilities(before, cls, softmax), _probabilities(after, cls, softmax)
     )

@@ -3,15 +3,11 @@
 import logging
 import warnings
 from functools import cache
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from gain_plugin.attention import shrink
-from gain_plugin.layers.probe import Probe, eval_mode
-from gain_plugin.passes import no_trace
 from gain_plugin.scorers import Detached, Scorer, Shared
 
 
@@ -55,26 +51,6 @@ def refuse_chunks(classifier: nn.Module, scorer: Scorer) -> None:
             f'chunk_size changes what the batch norm {norms[0]!r} makes of the erased images under '
             f"scorer={type(scorer).__name__.lower()!r}: take scorer='frozen' or 'ema', or leave chunk_size out"
         )
-
-
-def refuse_fixed_size(classifier: nn.Module, score_kwargs: dict[str, Any], erased_scale: float) -> None:
-    """Raise a ValueError for a classifier that takes no images smaller by ``erased_scale``."""
-    with no_trace(classifier), eval_mode(classifier), torch.inference_mode(False):
-        probe = Probe(classifier, score_kwargs)
-        smaller = shrink(probe.images.detach(), erased_scale)
-        try:
-            probe.look(smaller)
-        except Exception as error:  # whatever a model does to what does not fit it
-            raise failed_on_smaller(classifier, smaller, erased_scale, error) from error
-
-
-def failed_on_smaller(model: nn.Module, images: Tensor, erased_scale: float, error: Exception) -> ValueError:
-    """The error that says why a model or a scorer fails on ``images``, which ``erased_scale`` made."""
-    return ValueError(
-        f'erased_scale={erased_scale:g} makes erased images of {images.shape[-2]} x {images.shape[-1]}, and '
-        f'{type(model).__name__} failed on these ({" ".join(str(error).split())}): leave erased_scale out for a '
-        "network that takes one size alone, or have it take several, as timm's ViT with dynamic_img_size=True"
-    )
 
 
 @cache

@@ -23,13 +23,11 @@ from gain_plugin.attention import (
 from gain_plugin.cam import CAM
 from gain_plugin.health import map_health
 from gain_plugin.hosts import (
-    failed_on_smaller,
     recomputes,
     refuse_checkpointing,
     refuse_chunks,
     refuse_compiled,
     refuse_first_order,
-    refuse_fixed_size,
     tell_of_scorers,
     warn_of_cut,
 )
@@ -38,7 +36,7 @@ from gain_plugin.masks import check_masks
 from gain_plugin.passes import as_it_is, of_images, one_at_a_time, pass_with
 from gain_plugin.recorder import Recorder
 from gain_plugin.scorers import SCORERS, Frozen, Scorer
-from gain_plugin.settings import check_choice, check_count, check_flag, check_share
+from gain_plugin.settings import check_choice, check_count, check_flag
 from gain_plugin.step import Step, draw
 from gain_plugin.transfer import OnCPU
 from gain_plugin.watch import Watch
@@ -89,10 +87,6 @@ class GAIN(CAM):
         second_order: differentiate the weights of Eq. 1, too.
         chunk_size: erased images to score at once; their memory is then that of one such part, whatever P is, at the
             cost of one more forward pass over them. None scores all P at once.
-        erased_scale: side of the erased images that the scorer is shown, as a share of the side of the images, above 0
-            and at most 1: at 0.5 their pass costs a quarter. They are erased at full size, so that fill and soft mask
-            stay what they are, then shrunk by averaging; ``inputs`` come as they are. For networks that take images of
-            any size.
         score_kwargs: as in ``CAM``.
 
     Raises:
@@ -117,7 +111,6 @@ class GAIN(CAM):
         one_class: bool = False,
         second_order: bool = True,
         chunk_size: int | None = None,
-        erased_scale: float = 1.0,
         score_kwargs: dict[str, Any] | None = None,
     ) -> None:
         if scorer is None:
@@ -128,7 +121,6 @@ class GAIN(CAM):
         check_soft_mask(sigma, omega)
         check_flag('one_class', one_class)
         check_flag('second_order', second_order)
-        check_share('erased_scale', erased_scale)
         refuse_compiled(classifier)
         super().__init__(
             classifier,
@@ -156,9 +148,6 @@ class GAIN(CAM):
             check_count('chunk_size', chunk_size)
             refuse_chunks(classifier, self.scorer)
         self.chunk_size = chunk_size
-        if self.found and erased_scale < 1:
-            refuse_fixed_size(classifier, self.score_kwargs, erased_scale)
-        self.erased_scale = erased_scale
         self.sigma = sigma
         self.omega = omega
         self.fill = FILLS[fill] if isinstance(fill, str) else fill
@@ -250,7 +239,6 @@ class GAIN(CAM):
             masks=None if masks is None else check_masks(masks, labels, images),
             strength=strength,
             chunk_size=self.chunk_size,
-            erased_scale=self.erased_scale,
             _attend=lambda: self._attend(images, shown, features, scores),
             _attend_to=lambda others: self._attend_to(others, shown, inputs or {}),
             _erase=lambda maps, image: self.erase(images, maps, image, fill()),
@@ -326,12 +314,7 @@ class GAIN(CAM):
         return maps
 
     def _score(self, erased: Tensor, inputs: dict[str, Any], classes: int) -> Tensor:
-        try:
-            scores = self.scorer(self, erased, inputs)
-        except (AssertionError, RuntimeError, ValueError) as error:  # others end a checkpointed pass early
-            if self.erased_scale == 1 or isinstance(error, torch.cuda.OutOfMemoryError):
-                raise
-            raise failed_on_smaller(self.scorer, erased, self.erased_scale, error) from error
+        scores = self.scorer(self, erased, inputs)
         if not isinstance(scores, Tensor) or scores.shape != (len(erased), classes):
             got = tuple(scores.shape) if isinstance(scores, Tensor) else f'a {type(scores).__name__}'
             raise ValueError(

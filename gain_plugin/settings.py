@@ -20,12 +20,6 @@ def check_choice(name: str, given: Any, choices: Collection[str], *, function: b
         raise ValueError(f'{name} must be one of {tuple(choices)}{own}, got {given!r}')
 
 
-def check_share(name: str, given: Any) -> None:
-    """Raise a ValueError unless ``given`` is a number above 0 and up to 1."""
-    if not is_number(given) or not 0 < given <= 1:
-        raise ValueError(f'{name} must be above 0 and at most 1, got {given!r}')
-
-
 def check_flag(name: str, given: Any) -> None:
     """Raise a ValueError unless ``given`` is True or False."""
     if not isinstance(given, bool):

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from gain_plugin.attention import shrink
 from gain_plugin.transfer import to_device
 
 
@@ -44,11 +43,8 @@ class Step:
     """(P', K) scores, by the scorer, of images (P', C, H, W) made of those at the places (P',)."""
     chunk_size: int | None = None
     """How many erased images the scorer is shown at once; None for all."""
-    erased_scale: float = 1.0
-    """Side of the erased images that the scorer is shown, as a share of the image's."""
-    scored: float = 0
-    """How many images went through a network beside the batch: the erased ones, and others that a term asks for. An
-    erased one counts as the share of an image's pixels that it has, ``erased_scale`` ** 2."""
+    scored: int = 0
+    """How many images went through a network beside the batch: the erased ones, and others that a term asks for."""
     health: dict[str, Tensor] = field(default_factory=dict)
     """Numbers for the log, detached, by names without ``loss``, which mmengine would add up; see ``GAIN.health``."""
 
@@ -89,11 +85,11 @@ class Step:
         image = to_device(pairs[:, 0], self.images)
         if not len(image):
             images = self.images[:2]
-            self.scored += len(images) * self.erased_scale**2
-            return self._score(shrink(images, self.erased_scale), torch.arange(len(images), device=images.device))[:0]
+            self.scored += len(images)
+            return self._score(images, torch.arange(len(images), device=images.device))[:0]
         if len(image) == 1 and len(self.images) > 1:  # batch norm of a 1x1 grid, as in ASPP, wants more than one image
             image, maps = image.expand(2), maps.expand(2, -1, -1)
-        self.scored += len(image) * self.erased_scale**2
+        self.scored += len(image)
         if self.chunk_size is None or len(image) <= self.chunk_size:
             return self._score_erased(maps, image)[: len(pairs)]
         parts = zip(maps.split(self.chunk_size), image.split(self.chunk_size), strict=True)
@@ -101,7 +97,7 @@ class Step:
         return torch.cat([checkpoint(self._score_erased, *part, use_reentrant=False) for part in parts])
 
     def _score_erased(self, maps: Tensor, image: Tensor) -> Tensor:
-        return self._score(shrink(self._erase(maps, image), self.erased_scale), image)
+        return self._score(self._erase(maps, image), image)
 
 
 def mean_over_images(values: Tensor, image: Tensor, count: int) -> Tensor:

@@ -5,7 +5,6 @@ from torch import nn
 from torch.autograd import gradcheck
 
 from gain_plugin import attention_maps, blur, erase, normalize_maps, soft_mask
-from gain_plugin.attention import shrink
 
 
 def loop_maps(model, images, labels, second_order=True):
@@ -141,13 +140,6 @@ def test_blur_keeps_the_tint_and_loses_the_shape(size):
     torch.testing.assert_close(blur(constant), constant)
     noise = torch.randn(1, 3, *size)
     assert blur(noise).shape == noise.shape and blur(noise).std() < 0.3
-
-
-def test_a_smaller_image_is_made_of_means():
-    images = torch.arange(24.0).view(1, 1, 4, 6)
-    assert torch.equal(shrink(images, 0.5)[0, 0], torch.tensor([[3.5, 5.5, 7.5], [15.5, 17.5, 19.5]]))
-    assert shrink(images, 1) is images
-    assert torch.equal(shrink(images, 0.01)[0, 0], images.mean((2, 3)))
 
 
 def test_errors_say_what_to_do(tiny, images, labels):

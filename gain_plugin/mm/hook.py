@@ -93,7 +93,7 @@ class GAINHook(Hook):
         self._strength = self._guiding = 0.0
         self._saved_scorer: dict[str, Tensor] | None = None
         self._handles: list[Any] = []
-        self._seen, self._shown = 0, 0.0
+        self._seen = self._shown = 0
         self._falling = Falling()
         self._masked = False
 
@@ -101,8 +101,7 @@ class GAINHook(Hook):
     def passes(self) -> float | None:
         """How often an image went through a network since the guidance began: itself, and what is erased; None before.
 
-        A mean over all iterations, with ``interval`` those between guided ones, too; smaller images count by their
-        pixels.
+        A mean over all iterations, with ``interval`` those between guided ones, too.
         """
         return 1 + self._shown / self._seen / self._interval if self._seen else None
 
