@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -13,17 +14,21 @@ LEAST_16_BIT = 4096
 """A maximum below this is that of 12 bits or fewer, which would be almost black."""
 
 
-def read_image(path: str | Path) -> np.ndarray:
+def read_image(path: str | Path, content: bytes | None = None) -> np.ndarray:
     """An image (H, W, 3) uint8 RGB, upright as its EXIF entry says.
 
     Grey images of 16 bit are scaled from 0..65535; those of floats from 0..1, or taken as they are in 0..255. What is
     transparent is dropped; of several pages the first is read.
 
+    Args:
+        path: of the file, or what errors call it where its content is given.
+        content: of the file, encoded.
+
     Raises:
         ValueError: it is not there, cannot be read whole, or has values in no known range; names the file.
 
     """
-    with open_picture(path) as picture:
+    with open_picture(path, content) as picture:
         if picture.mode == 'F' or picture.mode.startswith('I'):
             return np.repeat(_to_8_bit(np.asarray(picture))[..., None], 3, 2)
         if picture.mode in ('P', 'PA'):
@@ -32,10 +37,10 @@ def read_image(path: str | Path) -> np.ndarray:
 
 
 @contextmanager
-def open_picture(path: str | Path) -> Iterator[Image.Image]:
+def open_picture(path: str | Path, content: bytes | None = None) -> Iterator[Image.Image]:
     """A picture, decoded and upright; whatever is wrong with it or its pixels becomes a ValueError with its name."""
     try:
-        with Image.open(path) as picture:
+        with Image.open(path if content is None else BytesIO(content)) as picture:
             yield ImageOps.exif_transpose(picture)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ValueError(f'{path} is too large: {error}. Cut it into tiles') from error

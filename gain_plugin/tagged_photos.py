@@ -92,7 +92,7 @@ class TaggedPhotos:
         data_prefix: Mapping[str, str] | None = None,
     ) -> None:
         root = Path(data_root or '.')
-        self.classes = _checked(classes)
+        self.classes = checked_classes(classes)
         named = self._numbering(mask_classes)
         read = masks != 'none' or tags_file is None  # without masks there may be more classes than 8 bit can number
         self.reader = PhotoReader(
@@ -172,7 +172,8 @@ class TaggedPhotos:
         return labels
 
 
-def _checked(classes: Sequence[str]) -> tuple[str, ...]:
+def checked_classes(classes: Sequence[str]) -> tuple[str, ...]:
+    """The classes to learn; a ValueError if they are no names, empty ones, or name one twice or the background."""
     if isinstance(classes, str) or not classes or not all(isinstance(name, str) for name in classes):
         raise ValueError(f'classes must be a list of names, got {classes!r}')
     blank = [name for name in classes if not name or name != name.strip()]

@@ -1,4 +1,6 @@
+import json
 import re
+import tarfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -102,7 +104,33 @@ def test_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch):
         exec(compile(code, page, 'exec'), names)
 
 
-RUN = {'attach.md', 'extending.md', 'health.md', 'index.md', 'how_it_works.md'} | {'pytorch.md'}  # test_frameworks.py
+def test_the_loop_of_the_page_on_streams_runs(tmp_path, monkeypatch):
+    """On the shards that the page makes; what reads these there are other libraries' functions."""
+    monkeypatch.chdir(tmp_path)
+    make, *_, loop, config = blocks('streams.md')
+    names: dict = {}
+    exec(compile(make, 'streams.md', 'exec'), names)
+    names['stream'] = lambda: [
+        {'image': path.read_bytes(), 'labels': json.loads(path.with_suffix('.json').read_text())['labels']}
+        for path in sorted(tmp_path.glob('*.jpg'))
+    ]
+    for shard in Path('shards').iterdir():
+        with tarfile.open(shard) as file:
+            file.extractall(tmp_path, filter='data')
+    exec(compile(loop.replace('num_workers=2', 'num_workers=0'), 'streams.md', 'exec'), names)
+    assert names['losses']['loss_am'] > 0 and names['labels'].tolist() == [[0, 1, 0], [0, 0, 1]]
+    (tmp_path / 'own').mkdir()
+    base = f"_base_ = {str(DOCS.parent / 'configs/own_data/tags.py')!r}\nclasses = ['a', 'b', 'c']\n"
+    (tmp_path / 'own/config.py').write_text(base)
+    (tmp_path / 'streamed.py').write_text(config)
+    loader = Config.fromfile(tmp_path / 'streamed.py').train_dataloader
+    assert loader.sampler is None and len(loader.dataset.pop('pipeline')) == 4
+    loader.dataset.samples = names['stream']()
+    assert DATASETS.build(loader.dataset).metainfo == {'classes': ('a', 'b', 'c')}
+
+
+RUN = {'attach.md', 'extending.md', 'health.md', 'index.md', 'how_it_works.md', 'streams.md'}
+RUN |= {'pytorch.md'}  # test_frameworks.py
 CONFIGS = ('custom_imports', '_base_', 'with read_base()', 'train_pipeline', 'log_processor', 'data_root')
 REASONS = {'pipeline.md': 'MMSegInferencer'}  # needs a trained segmenter
 

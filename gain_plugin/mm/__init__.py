@@ -16,6 +16,7 @@ from gain_plugin.mm.pseudo_labels import make_pseudo_labels
 from gain_plugin.mm.report_data import ReportData
 from gain_plugin.mm.sampler import MaskedSampler
 from gain_plugin.mm.step_seed import StepSeedHook
+from gain_plugin.mm.streamed import StreamedPhotos
 from gain_plugin.mm.synthetic import SyntheticDataset
 from gain_plugin.mm.tags import TagLoss, TagsAsMask
 from gain_plugin.mm.transforms import FillBoxes, SpuriousCue
@@ -40,6 +41,7 @@ __all__ = [
     'SeedIoU',
     'SpuriousCue',
     'StepSeedHook',
+    'StreamedPhotos',
     'SyntheticDataset',
     'TagLoss',
     'TagsAsMask',

@@ -18,6 +18,7 @@ from gain_plugin.mm.colour_order import check_colour_order
 from gain_plugin.mm.hook import GAINHook
 from gain_plugin.mm.hosts import host_of, reading_options, with_functions
 from gain_plugin.mm.samples import bound_arguments, multi_hot
+from gain_plugin.mm.streamed import check_loop
 from gain_plugin.seeds import check_scales, multi_scale_maps
 from gain_plugin.settings import check_count
 
@@ -89,6 +90,7 @@ class AttentionHook(Hook):
         """Find out now what would else be wrong at the first evaluation."""
         host = host_of(runner)
         check_colour_order(host, runner.train_loop.dataloader.dataset)
+        check_loop(runner.train_loop)
         self.attach(host)
 
     def before_val(self, runner: Runner) -> None:

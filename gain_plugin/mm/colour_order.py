@@ -5,12 +5,14 @@ from mmengine.dataset import Compose
 from torch import nn
 
 from gain_plugin.mm.dataset import VOCTagsDataset
+from gain_plugin.mm.streamed import StreamedPhotos
 
 
 def check_colour_order(host: nn.Module, dataset: object) -> None:
     """Refuse a preprocessor that swaps red and blue of photos that are RGB already.
 
-    ``VOCTagsDataset`` gives RGB, unless its pipeline loads the photos itself, which mmcv does in BGR.
+    ``VOCTagsDataset`` gives RGB, unless its pipeline loads the photos itself, which mmcv does in BGR;
+    ``StreamedPhotos`` gives RGB.
 
     Raises:
         ValueError: they do not fit; says which of the two to change.
@@ -18,6 +20,8 @@ def check_colour_order(host: nn.Module, dataset: object) -> None:
     """
     if not getattr(getattr(host, 'data_preprocessor', None), '_channel_conversion', False):  # mmengine's and mmseg's
         return
+    if isinstance(dataset, StreamedPhotos):
+        raise ValueError('the data_preprocessor swaps red and blue, and StreamedPhotos is RGB: set bgr_to_rgb=False')
     for part in _parts(dataset):
         if isinstance(part, VOCTagsDataset) and not _loads(part.pipeline):
             raise ValueError(

@@ -121,7 +121,7 @@ class VOCTagsDataset(BaseDataset):
 
     def check_masks(self) -> None:
         """Read every mask, to find a wrong one before hours of work."""
-        for index in range(len(self)):
+        for index in range(len(self) if self._reader.masks else 0):
             path = self.get_data_info(index)['seg_map_path']
             if path is not None:
                 self._reader.numbers.read(path)

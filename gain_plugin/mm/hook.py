@@ -18,9 +18,12 @@ from gain_plugin.mm.hosts import host_of, reading_options, trained_by_softmax, w
 from gain_plugin.mm.samples import bound_arguments, masks_of, multi_hot
 from gain_plugin.mm.schedule import Falling, check_iterations, schedule
 from gain_plugin.mm.segmentors import ignored_values, is_segmentor
+from gain_plugin.mm.streamed import check_loop
 from gain_plugin.model import GAIN
 from gain_plugin.scorers import EMA, SCORERS, Detached, Frozen, Scorer, Shared
 from gain_plugin.settings import check_count
+
+MANY = 10_000  # photos among which one with a mask should have come
 
 for _module in (GAINLoss, *SCORERS.values()):
     MODELS.register_module(module=_module)
@@ -136,6 +139,7 @@ class GAINHook(Hook):
         self._suit_terms(runner, host)
         self.gain = GAIN(host, self._terms, **self._buildable(reading_options(host, self.options)))
         check_colour_order(host, runner.train_loop.dataloader.dataset)
+        check_loop(runner.train_loop)
         scorer = self.gain.scorer
         learns, copied = isinstance(scorer, Shared | Detached | EMA), isinstance(scorer, Frozen)
         self._begin_at, self._grow_over = schedule(
@@ -178,10 +182,13 @@ class GAINHook(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict | None = None
     ) -> None:
-        """Tell once that masks were asked for, and none came in as many photos as there are."""
-        if self._wants_masks and not self._masked and self._seen >= len(runner.train_loop.dataloader.dataset):
+        """Tell once that masks were asked for, and none came in as many photos as there are, or ten thousand."""
+        enough = min(len(runner.train_loop.dataloader.dataset), MANY)
+        if self._wants_masks and not self._masked and self._seen >= enough:
             self._masked = True
-            runner.logger.warning(f'GAIN: ext_weight is given and none of {self._seen} photos had a mask: name masks=')
+            runner.logger.warning(
+                f'GAIN: ext_weight is given and none of {self._seen} photos had a mask: name masks=, or leave it out'
+            )
 
     def after_train(self, runner: Runner) -> None:
         """Leave the host as it was."""

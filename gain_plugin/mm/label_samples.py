@@ -44,7 +44,7 @@ def photo_names(dataset: Any) -> dict[str, int]:
     for index in range(len(dataset)):
         info = dataset.get_data_info(index)
         first = names.setdefault(name_of(info), index)
-        if dataset.get_data_info(first)['img_path'] != info['img_path']:
+        if first != index and dataset.get_data_info(first)['img_path'] != info['img_path']:
             shared.append(name_of(info))
     if shared:
         raise ValueError(f'images of the same name would share a file: {shared[:5]}')

@@ -11,7 +11,7 @@ from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
 from mmengine.runner import EpochBasedTrainLoop, Runner
-from torch.utils.data import DataLoader, get_worker_info
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 LOADING, TRAINING = 0, 1
 
@@ -25,8 +25,8 @@ class StepSeedHook(Hook):
     the sampler's, which mmengine takes to where it was; ``InfiniteSampler`` does that without reading photos.
 
     What a resumed run cannot repeat is told when training begins: persistent workers of an ``EpochBasedTrainLoop``,
-    which draw on from one epoch to the next, and a sampler of a ``IterBasedTrainLoop`` that ends. An epoch that was
-    broken off begins again: save checkpoints by epoch there.
+    which draw on from one epoch to the next, a sampler of a ``IterBasedTrainLoop`` that ends, and a stream. An epoch
+    that was broken off begins again: save checkpoints by epoch there.
     """
 
     priority = 'VERY_LOW'
@@ -97,6 +97,8 @@ def _seed_step(seed: int, rank: int, use: int, step: int) -> None:
 
 
 def _not_repeated(loop: Any, loader: DataLoader) -> str | None:
+    if isinstance(loader.dataset, IterableDataset):
+        return 'its photos come as a stream'
     if isinstance(loop, EpochBasedTrainLoop):
         if loader.num_workers and loader.persistent_workers:
             return 'set persistent_workers=False in train_dataloader'
