@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.func import functional_call
 
 _CONTAINERS = (dict, OrderedDict, defaultdict, list, set, deque)
@@ -55,6 +55,8 @@ def pass_with(
 
 def refuse_sharded(model: nn.Module) -> None:
     """Raise a ValueError for a model whose parameters FSDP, old or new, keeps in parts."""
+    if not (distributed.is_available() and distributed.is_initialized()):  # which sharding needs
+        return
     if any(getattr(module, '_is_fsdp_managed_module', False) for module in model.modules()):
         raise ValueError(
             f'{type(model).__name__} is sharded by FSDP, which frees its parameters between the passes that maps need '

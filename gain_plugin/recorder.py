@@ -126,12 +126,15 @@ def get_layer(model: nn.Module, name: str) -> nn.Module:
     """The layer of that name, whatever its ending; a ValueError names the closest ones where there is none."""
     if not isinstance(name, str):
         raise ValueError(f'a layer must be named as in named_modules(), got {name!r}')
-    layers = dict(model.named_modules(remove_duplicate=False))
     name = name.removesuffix(INPUT).removesuffix(RELU)
-    if name not in layers:
-        close = difflib.get_close_matches(name, layers, n=3) or list(layers)[-3:]
+    layer: nn.Module | None = model
+    for part in name.split('.') if name else ():
+        layer = None if layer is None else layer._modules.get(part)
+    if layer is None:
+        layers = [own for own, _ in model.named_modules(remove_duplicate=False)]
+        close = difflib.get_close_matches(name, layers, n=3) or layers[-3:]
         raise ValueError(f'{type(model).__name__} has no layer {name!r}; closest: {", ".join(map(repr, close))}')
-    return layers[name]
+    return layer
 
 
 def _remove_ended(layer: nn.Module) -> None:
