@@ -1,0 +1,4 @@
+_base_ = '../synthetic_vit/plain.py'
+
+# the mean of the patches is classified, without a class token
+model = dict(network=dict(global_pool='avg', class_token=False))
