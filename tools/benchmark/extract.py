@@ -97,7 +97,7 @@ def main() -> None:
     measured = [one for name in args.networks for one in rows(name, args, machine)]
     for one in measured:
         table.add_row(one['network'], one['setting'], cell(one))
-    Console(width=100).print(table)
+    Console(width=120).print(table)
     if args.keep:
         keep(measured)
 

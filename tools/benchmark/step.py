@@ -102,7 +102,7 @@ def main() -> None:
     measured = [one for name in args.networks for one in rows(name, args)]
     for least, one in measured:
         table.add_row(one['network'], one['setting'], f'{least:.2f}', cell(one))
-    Console(width=100).print(table)
+    Console(width=120).print(table)
     if args.keep:
         keep([one for _, one in measured])
 
