@@ -1,7 +1,8 @@
 """Put the tables of ``docs/results.json`` into ``docs/evidence.md``: ``python tools/evidence_tables.py``.
 
-The gain over the number of masks goes into ``docs/masks.png``, the ratios of ``docs/benchmarks.json`` into
-``docs/performance.md``. ``--results`` takes another file of rows, whose tables are printed alone.
+The gain over the number of masks goes into ``docs/masks.png``, the labels over their threshold into
+``docs/thresholds.png``, the ratios of ``docs/benchmarks.json`` into ``docs/performance.md``. ``--results``
+takes another file of rows, whose tables are printed alone.
 """
 
 import argparse
@@ -137,6 +138,23 @@ def draw_curves(results: Path) -> None:
     write_atomically(REPORT.with_name('masks.png'), lambda file: figure.savefig(file, dpi=100))
 
 
+def draw_thresholds(results: Path) -> None:
+    """The mIoU of labels at each threshold, with the one that a few masks chose and what Otsu's gives."""
+    rows = [row for row in saved(results) if row['data'] == 'voc_animals_labels' and 'curve' in row]
+    methods = ('plain', 'gain', 'plain affinity pamr', 'gain affinity pamr')
+    figure, axis = plt.subplots(figsize=(6, 4))
+    for row in rows:
+        if row['seed'] != BY_CLASS or row['method'] not in methods:
+            continue
+        (line,) = axis.plot(row['curve'], label=row['method'])
+        axis.plot(row['threshold'], row['label_miou'], 'o', color=line.get_color())
+        axis.axhline(row['label_miou_otsu'], linestyle=':', color=line.get_color())
+    axis.set(xlabel='threshold, per cent', ylabel='mIoU of the labels, per cent', title=f'seed {BY_CLASS}')
+    axis.legend()
+    figure.tight_layout()
+    write_atomically(REPORT.with_name('thresholds.png'), lambda file: figure.savefig(file, dpi=100))
+
+
 def main() -> None:
     """Write the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -148,6 +166,7 @@ def main() -> None:
         write_report(REPORT, tables(RESULTS))
         write_report(PERFORMANCE, ratios(BENCHMARKS))
         draw_curves(RESULTS)
+        draw_thresholds(RESULTS)
 
 
 if __name__ == '__main__':

@@ -46,8 +46,11 @@ def count(runner: Runner) -> dict[str | None, tuple[Tensor, Tensor]]:
     return {refine: (torch.stack(confusions), torch.tensor(own)) for refine, (confusions, own) in counts.items()}
 
 
-def rate(confusions: Tensor, own: Tensor, skip: int | None) -> dict[str, float]:
-    """Score the rules, mIoU in per cent, on the images that none was chosen on, and what is left to win."""
+def rate(confusions: Tensor, own: Tensor, skip: int | None) -> dict:
+    """Score the rules, mIoU in per cent, on the images that none was chosen on, and what is left to win.
+
+    ``curve`` is the mIoU at each of the thresholds that are tried.
+    """
     index = torch.arange(len(confusions))
     measured = index % EVERY != 0
     if skip is not None:
@@ -65,7 +68,9 @@ def rate(confusions: Tensor, own: Tensor, skip: int | None) -> dict[str, float]:
         'best_of_each': torch.tensor(calibrate(confusions[measured], THRESHOLDS).oracle),
     }
     scores = {name: round(100 * float(value), 2) for name, value in figures.items()}
-    return {'photos': int(measured.sum()), **scores, 'threshold': chosen.foreground, 'width': round(chosen.width, 2)}
+    curve = [round(100 * value, 1) for value in miou.tolist()]
+    chosen_on = {'threshold': chosen.foreground, 'width': round(chosen.width, 2)}
+    return {'photos': int(measured.sum()), **scores, **chosen_on, 'curve': curve}
 
 
 def main() -> None:
