@@ -112,7 +112,7 @@ def test_the_loop_of_the_page_on_streams_runs(tmp_path, monkeypatch):
     exec(compile(make, 'streams.md', 'exec'), names)
     names['stream'] = lambda: [
         {'image': path.read_bytes(), 'labels': json.loads(path.with_suffix('.json').read_text())['labels']}
-        for path in sorted(tmp_path.glob('*.jpg'))
+        for path in sorted(tmp_path.glob('*.jpg'))[-2:]  # a step
     ]
     for shard in Path('shards').iterdir():
         with tarfile.open(shard) as file:

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from mmengine.config import Config
-from mmengine.registry import DATASETS
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -61,7 +60,7 @@ def test_config(cfg: Config, checkpoint: str | Path, trusted: bool = False, quie
     """
     cfg.update(load_from=None, resume=False)
     runner = QuietRunner.from_cfg(cfg)
-    classes = DATASETS.build(cfg.test_dataloader.dataset).metainfo['classes']
+    classes = runner.test_loop.dataloader.dataset.metainfo['classes']
     load_fitting(runner, checkpoint, classes, trusted)
     with Bar(quiet=quiet) as bar:
         bar.begin(runner, _name(cfg), test=True)

@@ -182,7 +182,6 @@ def test_mmengine_trains_by_a_config(tmp_path, monkeypatch):
         str(tmp_path),
         train_dataloader={
             'batch_size': 3,
-            'num_workers': 2,
             'sampler': None,
             'dataset': {
                 'type': 'StreamedPhotos',
