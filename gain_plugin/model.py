@@ -263,7 +263,7 @@ class GAIN(CAM):
             step.health.update(map_health(maps, self.mask(normalize_maps(maps))))
         self.health = step.health
         if self.training:
-            self._watch.look(step)
+            self._watch.look(step, trained=any(own.requires_grad for own in self.classifier.parameters()))
         return losses
 
     def erase(self, images: Tensor, maps: Tensor, image: Tensor, fill: Tensor | None) -> Tensor:

@@ -29,13 +29,15 @@ class Watch:
         self._sums: dict[str, float] = {}
         self._masks = self._filled = 0
 
-    def look(self, step: Step) -> None:
-        """Take in one step whose ``health`` is filled."""
+    def look(self, step: Step, *, trained: bool) -> None:
+        """Take in one step whose ``health`` is filled, of a classifier of which some weight is ``trained``, or none."""
         if self._steps >= STEPS or 'coverage' not in step.health:
             return
         self._steps += 1
         if self._steps == 1:
             _warn_of_batch(step)
+            if not trained:
+                _warn('no weight of the classifier requires a gradient, so that its maps stay as they are: thaw some')
         self._ranks.append(ranks(step.scores.detach().float().cpu(), step.labels))
         for name in ('coverage', 'dead_maps'):
             self._sums[name] = self._sums.get(name, 0.0) + float(step.health[name])

@@ -37,6 +37,14 @@ def test_a_copy_of_a_classifier_that_ranks_by_chance_is_told_once(tiny, images):
     assert not warned(GAIN(classifier, scorer='detached', **LAYERS), images, wrong)
 
 
+def test_a_classifier_that_is_frozen_as_a_whole_is_told_once(tiny, images, labels):
+    model = GAIN(tiny().requires_grad_(False), scorer='detached', **LAYERS)
+    assert ['thaw some' in text for text in warned(model, images, labels)] == [True]
+    model = GAIN(tiny().requires_grad_(False), scorer='detached', **LAYERS)
+    model.classifier.fc.requires_grad_(True)
+    assert not warned(model, images, labels)
+
+
 def test_images_that_are_not_normalised_are_told(tiny, images, labels):
     (text,) = warned(GAIN(tiny(), **LAYERS), (images * 50 + 127).clamp(0, 255), labels, 2)
     assert 'GAIN: images are in 0..255: normalise them' in text
@@ -62,7 +70,7 @@ def test_masks_of_everything_or_nothing_are_told(images, coverage, text):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter('always')
         for _ in range(STEPS):
-            watch.look(step)
+            watch.look(step, trained=True)
     told = [str(warning.message) for warning in caught]
     assert told == [] if text is None else text in told[0] and 'mend sigma and omega' in told[0], told
 
