@@ -16,6 +16,7 @@ import gain_plugin.mm
 import gain_plugin.readers
 import gain_plugin.writers
 from gain_plugin.commands import main
+from gain_plugin.pseudo_labels.files import read_regions
 
 DOCS = Path(__file__).parents[1] / 'docs'
 
@@ -45,6 +46,8 @@ def test_the_page_on_extending_runs_from_top_to_bottom():
     assert set(names['losses']) == {'loss_am'}
     assert names['counts'] == {'photos': 1, 'untagged': 0, 'masks': 0}
     assert set(names['pixels'].unique().tolist()) == {0, 1, 3, 255}
+    rows = [[1, 1, 1, 1, 0, 0]]
+    assert read_regions(names['root'] / 'photo.png').tolist() == [[0] * 6, *rows, [1, 2, 2, 1, 0, 0], *rows]
 
 
 def test_the_page_on_health_runs_from_top_to_bottom():

@@ -46,6 +46,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--saliency', help='folder of grey <id>.png; the background is then where these are dark')
     parser.add_argument('--refine', choices=['pamr', 'crf'], help='draw the labels to the edges of the images')
     parser.add_argument('--otsu', action='store_true', help='a threshold for each image, chosen by its map alone')
+    parser.add_argument('--regions', help='folder of <id>.png, numbers of regions that become one label each')
     parser.add_argument('--calibrate', metavar='LIST', help='choose both thresholds on the masks of the listed ids')
     parser.add_argument('--decided', type=float, default=1.0, help='least share of pixels that --calibrate decides')
     parser.add_argument('--crf', action='store_true', help='evaluate behind a dense CRF, too (pip install pydensecrf2)')
@@ -56,7 +57,9 @@ def parse_args() -> argparse.Namespace:
 
 def pipeline_of(path: Path, args: argparse.Namespace) -> Pipeline:
     """The pipeline of a classifier by the arguments of the command line."""
-    rule = LabelRule(args.foreground, args.background, args.saliency, refine=args.refine, otsu=args.otsu)
+    rule = LabelRule(
+        args.foreground, args.background, args.saliency, refine=args.refine, otsu=args.otsu, regions=args.regions
+    )
     return Pipeline(
         path,
         args.segmenter,
@@ -78,7 +81,7 @@ def rounds_of(first: Pipeline, rounds: int) -> list[Pipeline]:
 def Road(path: Path, args: argparse.Namespace) -> Pipeline:  # noqa: N802
     """The former name of ``pipeline_of``, for scripts whose arguments lack what has come since."""
     former = {'refine': 'crf' if getattr(args, 'label_crf', False) else None, 'otsu': False}
-    since = {'calibrate': None, 'decided': 1.0, 'attention': {}}
+    since = {'regions': None, 'calibrate': None, 'decided': 1.0, 'attention': {}}
     return pipeline_of(path, argparse.Namespace(**{**former, **since, **vars(args)}))
 
 

@@ -34,6 +34,7 @@ EXAMPLES = (
 @click.option('--saliency-threshold', default=0.06, show_default=True, help='in 0..1')
 @click.option('--refine', type=click.Choice(['pamr', 'crf']), help="draw to the image's edges; crf: IRN's settings")
 @click.option('--otsu', is_flag=True, help='a threshold for each image, chosen by its map alone')
+@click.option('--regions', metavar='DIR', help='folder of <id>.png, numbers of regions that become one label each')
 @click.option('--calibrate', metavar='LIST', help='choose both thresholds on the masks of the listed ids')
 @click.option('--decided', default=1.0, show_default=True, help='least share of pixels that --calibrate decides')
 @click.option('--cfg-options', multiple=True, metavar='KEY=VALUE...', help='settings to override')
@@ -49,6 +50,7 @@ def labels(
     saliency_threshold: float,
     refine: str | None,
     otsu: bool,
+    regions: str | None,
     calibrate: str | None,
     decided: float,
     cfg_options: tuple[str, ...],
@@ -68,7 +70,7 @@ def labels(
 
     cfg = load_config(config, cfg_options)
     cfg.launcher = launcher
-    rule = LabelRule(foreground, background, saliency, saliency_threshold, refine, otsu)
+    rule = LabelRule(foreground, background, saliency, saliency_threshold, refine, otsu, regions)
     report = make_pseudo_labels(cfg, checkpoint, out, rule, workers, calibrate_on=calibrate, decided=decided)
     if is_main_process() and show(report, out):
         raise SystemExit(1)

@@ -2,7 +2,7 @@
 
 import copy
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from gain_plugin.mm.hosts import host_of
 from gain_plugin.mm.label_samples import MapSample, calibration_photos, is_untagged, photo_names, read_maps, sources_of
 from gain_plugin.mm.loading import load_fitting
 from gain_plugin.mm.runs import keep_same
-from gain_plugin.pseudo_labels.files import check_folder, is_labelled, label_path, saliency_path
+from gain_plugin.pseudo_labels.files import check_folder, given_path, is_labelled, label_path, read_regions
 from gain_plugin.pseudo_labels.report import LabelReport, measure
 from gain_plugin.pseudo_labels.rules import Calibration, LabelRule, calibrate
 from gain_plugin.pseudo_labels.worker import LabelTask, Outcome, refine_maps, run_tasks
@@ -57,7 +57,7 @@ def make_pseudo_labels(
         rule: how maps become labels; IRN's thresholds without a CRF if not given.
         workers: processes for the refinement and the writing; 0 does both in this one.
         calibrate_on: list of ids of a few photos with masks, a file here or in ``data_root``, on which both thresholds
-            are chosen (``gain_plugin.pseudo_labels.rules.calibrate``), after PAMR, before a CRF.
+            are chosen (``gain_plugin.pseudo_labels.rules.calibrate``), after PAMR and regions, before a CRF.
         decided: least share of the pixels that the chosen thresholds have to decide.
 
     Returns:
@@ -65,8 +65,8 @@ def make_pseudo_labels(
         not stop the others.
 
     Raises:
-        ValueError: more than 254 classes, wrong thresholds, names, masks or saliency maps, a folder that cannot be
-            written to or holds files of other settings, a checkpoint of another model or other classes.
+        ValueError: more than 254 classes, wrong thresholds, names, masks, saliency or region maps, a folder that cannot
+            be written to or holds files of other settings, a checkpoint of another model or other classes.
         OSError: a full disk.
 
     """
@@ -79,7 +79,7 @@ def make_pseudo_labels(
     dataset = DATASETS.build(runner.cfg.test_dataloader.dataset)
     names, classes = photo_names(dataset), dataset.metainfo['classes']
     check_classes_fit(len(classes))
-    _check_saliency(rule, names)
+    _check_given(rule, names)
     load_fitting(runner, checkpoint, classes)
     hook = attention_hook(runner, len(classes))
     calibration = None
@@ -130,15 +130,20 @@ def _check_choice(rule: LabelRule, calibrate_on: str | Path | None, decided: flo
         raise ValueError(f'calibrate_on chooses thresholds that {other} replaces: leave one of the two out')
 
 
-def _check_saliency(rule: LabelRule, names: Iterable[str]) -> None:
-    missing = [name for name in names if rule.saliency and not saliency_path(rule.saliency, name).is_file()]
-    if missing:
-        raise ValueError(f'{len(missing)} saliency maps are missing in {rule.saliency}, as {missing[0]}.png')
+def _check_given(rule: LabelRule, names: Mapping[str, int]) -> None:
+    for folder, what in ((rule.saliency, 'saliency maps'), (rule.regions, 'region maps')):
+        missing = [name for name in names if folder and not given_path(folder, name).is_file()]
+        if missing:
+            raise ValueError(f'{len(missing)} {what} are missing in {folder}, as {missing[0]}.png')
+    if rule.regions and names:  # where one has colours in place of numbers, all have
+        read_regions(given_path(rule.regions, next(iter(names))))
 
 
 def _calibrate(runner: Runner, listed: str | Path, hook: AttentionHook, rule: LabelRule, decided: float) -> Calibration:
     dataset = calibration_photos(runner, listed)
-    samples = read_maps(runner, dataset, list(photo_names(dataset).values()), hook)
+    names = photo_names(dataset)
+    _check_given(rule, names)
+    samples = read_maps(runner, dataset, list(names.values()), hook)
     classes = len(dataset.metainfo['classes'])
     masked = (sample for sample in map(partial(_with_mask, listed), samples) if len(sample.classes))
     counts = [_confusion(sample, rule, classes) for sample in masked]
@@ -156,7 +161,7 @@ def _with_mask(listed: str | Path, sample: MapSample | Outcome) -> MapSample:
 def _confusion(sample: MapSample, rule: LabelRule, classes: int) -> Tensor:
     """``seed_confusion`` (T, K + 1, K + 1) of one photo, after the refinement."""
     assert sample.truth is not None
-    refined = refine_maps(torch.from_numpy(sample.maps), sample.img_path, rule)
+    refined = refine_maps(torch.from_numpy(sample.maps), sample.name, sample.img_path, rule)
     truth = torch.from_numpy(sample.truth)
     return seed_confusion(refined, torch.from_numpy(sample.classes), truth, THRESHOLDS, classes)
 

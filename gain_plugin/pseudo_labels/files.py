@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from gain_plugin.files import write_atomically
-from gain_plugin.images import read_image
+from gain_plugin.images import open_picture, read_image
 from gain_plugin.masks import voc_palette
 
 
@@ -21,8 +21,8 @@ def counts_path(out_dir: Path, name: str) -> Path:
     return out_dir / 'counts' / f'{name}.npz'
 
 
-def saliency_path(folder: str, name: str) -> Path:
-    """Where the saliency of an image is."""
+def given_path(folder: str, name: str) -> Path:
+    """Where the saliency or the regions of an image are, in a folder of them."""
     return Path(folder) / f'{name}.png'
 
 
@@ -64,3 +64,11 @@ def read_saliency(path: Path) -> np.ndarray:
     if grey.max() == 1:
         raise ValueError(f'{path} has 0 and 1 alone, of 255: multiply it by 255')
     return grey
+
+
+def read_regions(path: Path) -> np.ndarray:
+    """Numbers of regions (H, W) int64, upright; ValueError names a file that cannot be read or that has no numbers."""
+    with open_picture(path) as picture:
+        if picture.mode not in ('1', 'L', 'P') and not picture.mode.startswith('I'):
+            raise ValueError(f'regions cannot have the mode {picture.mode}: save their numbers as grey of 8 or 16 bit')
+        return np.asarray(picture).astype(np.int64)

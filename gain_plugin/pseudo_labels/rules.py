@@ -30,6 +30,9 @@ class LabelRule(NamedTuple):
     it gives finite maps (n, H, W), which are then divided by their own maxima."""
     otsu: bool = False
     """Each image has a threshold of its own, ``otsu_threshold``, in place of ``foreground`` and ``background``."""
+    regions: str | None = None
+    """Folder of <id>.png, the number of the region of each pixel, 0 for none: maps become ``region_means``, after PAMR
+    or a function and before the thresholds."""
 
     def check(self) -> None:
         """Refuse thresholds that contradict each other."""

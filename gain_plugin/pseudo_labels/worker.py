@@ -1,6 +1,6 @@
 """Pseudo labels of one image, made and written by a worker process."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
@@ -17,8 +17,16 @@ from gain_plugin.images import read_image
 from gain_plugin.masks import UNKNOWN
 from gain_plugin.pseudo_labels.crf import crf_labels
 from gain_plugin.pseudo_labels.cues import labels_from_cues, seed_cues
-from gain_plugin.pseudo_labels.files import counts_path, label_path, read_saliency, saliency_path, write_label
+from gain_plugin.pseudo_labels.files import (
+    counts_path,
+    given_path,
+    label_path,
+    read_regions,
+    read_saliency,
+    write_label,
+)
 from gain_plugin.pseudo_labels.pamr import pamr
+from gain_plugin.pseudo_labels.regions import region_means
 from gain_plugin.pseudo_labels.rules import LabelRule, otsu_threshold
 from gain_plugin.seeds import THRESHOLDS, seed_confusion
 
@@ -110,8 +118,8 @@ def label_image(task: LabelTask) -> np.ndarray:
         return np.zeros(task.maps.shape[1:], np.uint8)
     rule, saliency = task.rule, None
     if rule.saliency is not None:
-        saliency = torch.from_numpy(read_saliency(saliency_path(rule.saliency, task.name)) / np.float32(255))
-    maps = refine_maps(torch.from_numpy(task.maps), task.img_path, rule, task.device)
+        saliency = torch.from_numpy(read_saliency(given_path(rule.saliency, task.name)) / np.float32(255))
+    maps = refine_maps(torch.from_numpy(task.maps), task.name, task.img_path, rule, task.device)
     foreground, background = (otsu_threshold(maps),) * 2 if rule.otsu else (rule.foreground, rule.background)
     cues = seed_cues(
         maps,
@@ -127,11 +135,21 @@ def label_image(task: LabelTask) -> np.ndarray:
     return labels_from_cues(*cues, torch.from_numpy(task.classes)).numpy()
 
 
-def refine_maps(maps: Tensor, img_path: str, rule: LabelRule, device: str = 'cpu') -> Tensor:
-    """Maps (n, H, W) as the thresholds of the rule are to see them, in 0..1; PAMR runs on ``device``."""
+def refine_maps(maps: Tensor, name: str, img_path: str, rule: LabelRule, device: str = 'cpu') -> Tensor:
+    """Maps (n, H, W) of an image as the thresholds of the rule are to see them, in 0..1; PAMR runs on ``device``."""
     refine = partial(_pamr, device) if rule.refine == 'pamr' else rule.refine
-    if refine is None or isinstance(refine, str):
+    if callable(refine):
+        maps = _refined(maps, img_path, refine)
+    if rule.regions is None:
         return maps
+    path = given_path(rule.regions, name)
+    regions = torch.from_numpy(read_regions(path))
+    if regions.shape != maps.shape[1:]:
+        raise ValueError(f'{path} is {tuple(regions.shape)}, but its image {tuple(maps.shape[1:])}')
+    return region_means(maps, regions)
+
+
+def _refined(maps: Tensor, img_path: str, refine: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
     refined = refine(maps, torch.from_numpy(read_image(img_path).copy()).permute(2, 0, 1).float())
     if not isinstance(refined, Tensor) or refined.shape != maps.shape or not refined.isfinite().all():
         got = tuple(refined.shape) if isinstance(refined, Tensor) else f'a {type(refined).__name__}'

@@ -171,6 +171,11 @@ def test_wrong_inputs_stop_before_the_first_image(cfg, checkpoint, voc):
     fails('calibrate_on chooses thresholds that otsu replaces', rule=LabelRule(otsu=True), calibrate_on='masked.txt')
     fails('decided=0.5 is for thresholds that calibrate_on chooses', decided=0.5)
     fails(r'5 saliency maps are missing in nowhere, as a.png', rule=LabelRule(saliency='nowhere'))
+    fails(r'5 region maps are missing in nowhere, as a.png', rule=LabelRule(regions='nowhere'))
+    (voc / 'colours').mkdir()
+    for name in TAGS:
+        Image.new('RGB', (40, 32)).save(voc / 'colours' / f'{name}.png')
+    fails('a.png: regions cannot have the mode RGB', rule=LabelRule(regions=str(voc / 'colours')))
     state = torch.load(checkpoint)['state_dict']
     torch.save({'state_dict': state, 'meta': {'dataset_meta': {'classes': ('dog', 'cat')}}}, voc / 'other.pth')
     fails(r"trained for the classes \('dog', 'cat'\)", checkpoint=voc / 'other.pth')

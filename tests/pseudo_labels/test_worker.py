@@ -87,6 +87,35 @@ def unknown(maps, image):
     return maps * float('nan')
 
 
+@pytest.mark.parametrize(('numbers', 'dtype'), [([2, 2, 0, 1], np.uint8), ([512, 512, 0, 256], np.uint16)])
+def test_each_region_takes_the_class_that_most_of_its_map_says(tmp_path, numbers, dtype):
+    (tmp_path / 'sub').mkdir()
+    Image.fromarray(np.array([numbers], dtype)).save(tmp_path / 'sub/a.png')
+    labels = label_image(task(tmp_path, name='sub/a', rule=LabelRule(0.5, 0.2, regions=str(tmp_path))))
+    assert labels.tolist() == [[1, 1, 0, 255]]  # 0.55 against 0.25, twice; 0 against 0.05; 0.3 against 0.25
+
+
+def test_regions_come_behind_the_refinement(tmp_path):
+    Image.fromarray(np.array([[0, 0, 255, 204]], np.uint8)).save(tmp_path / 'photo.png')
+    Image.fromarray(np.array([[1, 1, 1, 2]], np.uint8)).save(tmp_path / 'a.png')
+    rule = LabelRule(0.4, 0.15, refine=darker, regions=str(tmp_path))
+    labels = label_image(task(tmp_path, rule=rule)._replace(img_path=str(tmp_path / 'photo.png')))
+    assert labels.tolist() == [[3, 3, 3, 0]]  # 1.22 / 3 against 1.25 / 3; 0.07 against 0.125
+
+
+@pytest.mark.parametrize(
+    ('pixels', 'message'),
+    [
+        (np.ones((4, 1), np.uint8), r'a.png is \(4, 1\), but its image \(1, 4\)'),
+        (np.ones((1, 4, 3), np.uint8), 'a.png: regions cannot have the mode RGB: save their numbers as grey'),
+    ],
+)
+def test_regions_that_do_not_fit(tmp_path, pixels, message):
+    Image.fromarray(pixels).save(tmp_path / 'a.png')
+    with pytest.raises(ValueError, match=message):
+        label_image(task(tmp_path, rule=LabelRule(regions=str(tmp_path))))
+
+
 def test_otsu_takes_a_threshold_for_each_image(tmp_path):
     rule = LabelRule(otsu=True)
     for scale in (1.0, 0.4):

@@ -4,7 +4,8 @@
         --cfg-options test_dataloader.dataset.ann_file=ImageSets/Segmentation/train.txt
 
 Thresholds are chosen on every seventh image and labels are measured on the others. ``--skip 1`` leaves out the images
-1, 4, 7, ... as well, where settings were chosen on these. Prints a line of JSON for each refinement.
+1, 4, 7, ... as well, where settings were chosen on these. ``--regions DIR`` averages the maps over regions, too.
+Prints a line of JSON for each refinement.
 """
 
 import argparse
@@ -29,7 +30,7 @@ REFINEMENTS = (None, 'pamr')
 EVERY, PART = 7, 3
 
 
-def count(runner: Runner) -> dict[str | None, tuple[Tensor, Tensor]]:
+def count(runner: Runner, regions: str | None) -> dict[str | None, tuple[Tensor, Tensor]]:
     """For each refinement the counts (N, T, K + 1, K + 1) of every image, and where its Otsu threshold is (N,)."""
     dataset = DATASETS.build(runner.cfg.test_dataloader.dataset)
     classes = len(dataset.metainfo['classes'])
@@ -37,9 +38,9 @@ def count(runner: Runner) -> dict[str | None, tuple[Tensor, Tensor]]:
     for sample in read_maps(runner, dataset, range(len(dataset)), attention_hook(runner, classes)):
         if isinstance(sample, Outcome) or sample.truth is None:
             raise SystemExit(f'{sample.name}: {sample.problem if isinstance(sample, Outcome) else "has no mask"}')
-        _, path, maps, shown, truth = sample
+        name, path, maps, shown, truth = sample
         for refine, (confusions, own) in counts.items():
-            refined = refine_maps(torch.from_numpy(maps), path, LabelRule(refine=refine))
+            refined = refine_maps(torch.from_numpy(maps), name, path, LabelRule(refine=refine, regions=regions))
             pair = torch.from_numpy(shown), torch.from_numpy(truth)
             confusions.append(seed_confusion(refined, *pair, THRESHOLDS, classes))
             own.append(min(round(otsu_threshold(refined) * len(THRESHOLDS)), len(THRESHOLDS) - 1))
@@ -79,6 +80,7 @@ def main() -> None:
     parser.add_argument('config', help='config file')
     parser.add_argument('checkpoint', help='checkpoint file')
     parser.add_argument('--skip', type=int, choices=range(PART), help='remainder by 3 of the images not to measure on')
+    parser.add_argument('--regions', help='folder of <id>.png, numbers of regions')
     parser.add_argument('--cfg-options', nargs='+', action=DictAction, help='settings to override, as key=value')
     args = parser.parse_args()
     cfg = Config.fromfile(args.config)
@@ -87,7 +89,7 @@ def main() -> None:
         cfg.update(work_dir=folder, load_from=None, resume=False)
         runner = Runner.from_cfg(cfg)
         load_fitting(runner, args.checkpoint, DATASETS.build(cfg.test_dataloader.dataset).metainfo['classes'])
-        for refine, counts in count(runner).items():
+        for refine, counts in count(runner, args.regions).items():
             print(json.dumps({'config': Path(args.config).stem, 'refine': refine, **rate(*counts, args.skip)}))
 
 
