@@ -223,10 +223,14 @@ def test_a_list_to_choose_on_needs_whole_photos_and_masks(cfg, checkpoint, voc):
 def test_the_tool_tells_what_it_chose(cfg, checkpoint, voc, capsys, monkeypatch):
     cfg.dump(voc / 'config.py')
     (voc / 'few.txt').write_text('a\nb\n')
+    (voc / 'regions').mkdir()
+    for name in 'ab':
+        Image.fromarray(np.arange(32 * 40, dtype=np.uint16).reshape(32, 40) // 4).save(voc / f'regions/{name}.png')
     monkeypatch.setattr(
         'sys.argv',
         f'make_pseudo_labels.py {voc}/config.py {checkpoint} --out {voc}/out --workers 0 --refine pamr '
-        f'--calibrate {voc}/few.txt --decided 0.6 --cfg-options test_dataloader.dataset.indices=2'.split(),
+        f'--regions {voc}/regions --calibrate {voc}/few.txt --decided 0.6 '
+        '--cfg-options test_dataloader.dataset.indices=2'.split(),
     )
     with pytest.raises(SystemExit, match='0'):
         runpy.run_path('tools/make_pseudo_labels.py', run_name='__main__')
@@ -234,6 +238,9 @@ def test_the_tool_tells_what_it_chose(cfg, checkpoint, voc, capsys, monkeypatch)
     assert 'chosen thresholds: ' in output and 'within two points of that on a width of ' in output
     settings = json.loads((voc / 'out' / 'settings.json').read_text())
     assert f'{settings["foreground"]} and {settings["background"]}, which decide' in output
+    assert settings['regions'] == f'{voc}/regions'
+    label = np.asarray(Image.open(voc / 'out/b.png')).flatten()[4:]  # the first four pixels are in no region
+    assert (label.reshape(-1, 4) == label[::4, None]).all()
 
 
 def test_the_tool(cfg, checkpoint, voc, capsys, monkeypatch):
