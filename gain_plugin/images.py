@@ -6,7 +6,7 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 ORIENTATION = 0x0112  # of EXIF; 1 is upright
 FULL_16_BIT = 65535
@@ -46,6 +46,8 @@ def open_picture(path: str | Path, content: bytes | None = None) -> Iterator[Ima
         raise ValueError(f'{path} is too large: {error}. Cut it into tiles') from error
     except ValueError as error:
         raise ValueError(f'{path}: {error}') from error
+    except UnidentifiedImageError as error:  # whose text has the object that was read, not the path
+        raise ValueError(f'cannot read {path}: it is no picture of a format that Pillow knows') from error
     except Exception as error:  # Pillow's plug-ins raise whatever a damaged file leads to
         raise ValueError(f'cannot read {path}: {error}') from error
 
