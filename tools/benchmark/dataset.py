@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import resource
 import tempfile
 import time
 from pathlib import Path
@@ -52,7 +53,8 @@ def main() -> None:
         invent(Path(folder), args.count)
         before, start = used(), time.perf_counter()
         data = VOCTagsDataset(folder, 'list.txt', ('cat', 'dog'), 'tags.csv', 'none')
-        print(f'{len(data)} photos: {time.perf_counter() - start:.1f} s, {used() - before} MB more')
+        most = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10) - before
+        print(f'{len(data)} photos: {time.perf_counter() - start:.1f} s, {used() - before} MB more, {most} at most')
         loader = iter(DataLoader(Paths(data), 256, num_workers=args.workers))
         for batches in (10, min(500, args.count // 256 - 20)):
             for _ in range(batches):
