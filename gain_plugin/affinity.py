@@ -60,6 +60,7 @@ class Affinity(NamedTuple):
         with torch.no_grad(), Recorder(model, *self.layers) as recorder:
             model(scaled, **score_kwargs)
             features = [to_grid(recorder[name], size_of(scaled)).float() for name in self.layers]
+        torch.clear_autocast_cache()  # weights cast without a graph must not serve a training step
         owners = labels.nonzero()[:, 0].tolist()
         spread = [
             spread_map(own, [grid[index] for grid in features], self.power)

@@ -45,6 +45,7 @@ def look(gain: 'GAIN', images: Tensor, labels: Tensor) -> Look:
         erased = gain.erase(images, maps, image, gain.fill_of(images))
         before = gain.score(gain.classifier, images, {}, torch.detach)[image]
         after = gain.scorer(gain, erased, {})
+    torch.clear_autocast_cache()  # weights cast without a graph must not serve a training step
     return Look(
         maps, gain.mask(maps), erased, _probabilities(before, cls, softmax), _probabilities(after, cls, softmax)
     )

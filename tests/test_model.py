@@ -12,6 +12,7 @@ from test_attention import loop_maps
 from torch import nn
 
 from gain_plugin import EMA, GAIN, Detached, Frozen, GAINLoss, Scorer, blur, erase, normalize_maps, soft_mask
+from gain_plugin.health import look
 from gain_plugin.hosts import tell_of_scorers
 from gain_plugin.synthetic import small_classifier
 
@@ -169,19 +170,35 @@ def test_one_class_erases_one_of_each_image(tiny, images, labels):
     assert sizes == [3, 3, 3]
 
 
-@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize(
+    'dtype',
+    [
+        torch.bfloat16,
+        pytest.param(torch.float16, marks=pytest.mark.skipif(torch.__version__ < '2.3', reason='bf16 alone')),
+    ],
+)
 @pytest.mark.parametrize(('name', 'size'), [('test_resnet', 64), ('test_vit', 160)])
 def test_autocast_trains_and_keeps_the_maps(images, labels, name, size, dtype):
     classifier = timm.create_model(name, num_classes=3)
     model = GAIN(classifier).eval()
     images = F.interpolate(images, (size, size))
     maps = model.attention(images, labels)
-    with torch.autocast('cpu', dtype=torch.bfloat16):
+    with torch.autocast('cpu', dtype=dtype):
         low = model.attention(images, labels)
         step(model, images, labels).backward()  # by weights that are cast anew, with their graph
     assert low.dtype == torch.float32
     assert 0 < (low - maps).abs().mean() < 0.02
     assert all(parameter.grad.isfinite().all() for parameter in classifier.parameters())
+
+
+def test_a_look_leaves_autocast_no_weights_without_a_graph(tiny, images, labels):
+    """With torch 2.1 a training step under the same autocast got these."""
+    classifier = tiny()
+    model = GAIN(classifier, scorer='shared', target_layer='features')
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        look(model, images, labels)
+        step(model, images, labels).backward()
+    assert all(parameter.grad is not None for parameter in classifier.parameters())
 
 
 @pytest.mark.filterwarnings('ignore:The .grad attribute')  # which dynamo looks at, of images that are erased
