@@ -13,6 +13,7 @@ from PIL import Image
 from gain_plugin.images import ORIENTATION
 from gain_plugin.mask_agreement import check_agreement
 from gain_plugin.masks import UNKNOWN
+from gain_plugin.processes import end_with_parent
 from gain_plugin.tagged_photos import Entry, PhotoReader, TaggedPhotos
 
 SHORTEST = 16  # pixels; a shorter side is gone after a network's strides
@@ -103,7 +104,7 @@ def _look_at(photos: TaggedPhotos, workers: int, track: Track, report: Report) -
             entries.append(photos.entry(name))
         except (OSError, ValueError) as error:
             report.problems.append(str(error))
-    with ProcessPoolExecutor(workers) as pool:
+    with ProcessPoolExecutor(workers, initializer=end_with_parent) as pool:
         looks = pool.map(partial(check_entry, photos.reader), entries, chunksize=8)
         return entries, list(track(looks, len(entries)))
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from gain_plugin.files import write_atomically
 from gain_plugin.images import read_image
 from gain_plugin.masks import UNKNOWN
+from gain_plugin.processes import end_with_parent
 from gain_plugin.pseudo_labels.crf import crf_labels
 from gain_plugin.pseudo_labels.cues import labels_from_cues, seed_cues
 from gain_plugin.pseudo_labels.files import (
@@ -82,7 +83,7 @@ def run_tasks(tasks: Iterable[LabelTask | Outcome], workers: int) -> Iterator[Ou
 def _by_workers(tasks: Iterable[LabelTask | Outcome], workers: int) -> Iterator[Outcome]:
     pending: set[Future[Outcome]] = set()
     # a process forked from one with threads may hang, so these begin afresh
-    with ProcessPoolExecutor(workers, get_context('spawn'), torch.set_num_threads, (1,)) as pool:
+    with ProcessPoolExecutor(workers, get_context('spawn'), _begin) as pool:
         for task in tasks:
             if isinstance(task, Outcome):
                 yield task
@@ -92,6 +93,12 @@ def _by_workers(tasks: Iterable[LabelTask | Outcome], workers: int) -> Iterator[
                 done, pending = wait(pending, return_when=FIRST_COMPLETED)
                 yield from (future.result() for future in done)
         yield from (future.result() for future in pending)
+
+
+def _begin() -> None:
+    """Make ready a process of the pool."""
+    torch.set_num_threads(1)
+    end_with_parent()
 
 
 def write_labels(task: LabelTask) -> Outcome:
