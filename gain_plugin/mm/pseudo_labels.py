@@ -29,6 +29,9 @@ from gain_plugin.pseudo_labels.rules import Calibration, LabelRule, calibrate
 from gain_plugin.pseudo_labels.worker import LabelTask, Outcome, refine_maps, run_tasks
 from gain_plugin.seeds import SCALES, THRESHOLDS, seed_confusion
 
+PATIENCE = 7 * 24 * 3600
+"""Seconds that a process waits for those that label longer; torch gives up after 10 minutes with NCCL, 30 with gloo."""
+
 
 def make_pseudo_labels(
     config: str | Path | Config,
@@ -119,6 +122,8 @@ def attention_hook(runner: Runner, classes: int) -> AttentionHook:
 def _runner(config: str | Path | Config, work_dir: Path) -> Runner:
     cfg = copy.deepcopy(config) if isinstance(config, Config) else Config.fromfile(config)
     cfg.update(work_dir=str(work_dir), load_from=None, resume=False)
+    processes = cfg.get('env_cfg', {}).get('dist_cfg', {})
+    cfg.merge_from_dict({'env_cfg.dist_cfg': {'timeout': PATIENCE, **processes}})
     return QuietRunner.from_cfg(cfg)
 
 

@@ -1,6 +1,7 @@
 import json
 import runpy
 import shutil
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch.multiprocessing as mp
 from mmengine.config import Config
 from PIL import Image
 from test_distributed import join
+from torch import distributed
 
 from gain_plugin.mm import LabelRule, make_pseudo_labels
 from gain_plugin.synthetic import small_classifier
@@ -103,7 +105,6 @@ def test_a_second_run_makes_what_is_missing_and_the_same(cfg, checkpoint, voc):
     before = files(out)
     (out / 'a.png').unlink()
     (out / 'counts' / 'a.npz').unlink()
-    (out / '.b.png.part').write_bytes((out / 'b.png').read_bytes()[:30])
     (out / 'b.png').unlink()
     (out / 'c.png').write_bytes((out / 'c.png').read_bytes()[:30])
     again = make_pseudo_labels(cfg, checkpoint, out, workers=0)
@@ -263,9 +264,12 @@ def label(rank: int, world: int, cfg: Config, checkpoint: str, out: str) -> None
     join(rank, world)
     cfg.update(launcher='pytorch', env_cfg={'dist_cfg': {'backend': 'gloo'}})
     cfg.model_wrapper_cfg = {'type': 'MMDistributedDataParallel', 'device_ids': None}
+    begin, given = distributed.init_process_group, []
+    distributed.init_process_group = lambda **settings: (given.append(settings), begin(**settings))
     report = make_pseudo_labels(cfg, checkpoint, out, LabelRule(0.5, 0.2), workers=0)
     assert (report.made, report.found, report.untagged, list(report.failed)) == (2, 1, 1, ['broken'])
     assert bool(report.metrics) == (rank == 0)
+    assert given == [{'backend': 'gloo', 'timeout': timedelta(days=7)}]  # one that is done waits for the other
 
 
 def test_two_processes_label_as_one_does(tmp_path, cfg, checkpoint):
