@@ -6,11 +6,17 @@ from mmengine.registry import DATASETS, HOOKS, Registry
 
 from gain_plugin.mm.dataset import VOCTagsDataset
 from gain_plugin.mm.hook import GAINHook
+from gain_plugin.mm.streamed import StreamedPhotos
 
 
 def is_tagged_photos(settings: Any) -> bool:
     """Whether a config of a data set is one of ``VOCTagsDataset``."""
     return _class(settings, DATASETS) is VOCTagsDataset
+
+
+def is_stream(settings: Any) -> bool:
+    """Whether a config of a data set is one of ``StreamedPhotos``."""
+    return _class(settings, DATASETS) is StreamedPhotos
 
 
 def is_guidance(settings: Any) -> bool:

@@ -11,7 +11,7 @@ from mmseg.evaluation import IoUMetric
 
 from gain_plugin.files import write_atomically
 from gain_plugin.mm.console import QuietRunner
-from gain_plugin.mm.kinds import is_tagged_photos
+from gain_plugin.mm.kinds import is_stream, is_tagged_photos
 from gain_plugin.mm.label_samples import sources_of
 from gain_plugin.mm.pseudo_labels import make_pseudo_labels
 from gain_plugin.mm.rounds import further_steps, second_round
@@ -60,7 +60,8 @@ class Pipeline:
         attention_options: settings of the classifier's ``AttentionHook`` to override, as ``{'flip': False}``.
 
     Raises:
-        ValueError: ``attention_options`` for a classifier without ``default_hooks.attention``.
+        ValueError: ``attention_options`` for a classifier without ``default_hooks.attention``, or one that trains from
+            a stream, which no labels can be made for.
 
     """
 
@@ -78,6 +79,11 @@ class Pipeline:
         attention_options: dict[str, Any] | None = None,
     ) -> None:
         self.classifier, self.segmenter = (_seeded(path, seed) for path in (classifier, segmenter))
+        if any(map(is_stream, sources_of(self.classifier.train_dataloader.dataset))):
+            raise ValueError(
+                f'{classifier} trains from a stream, and labels are made for lists: label one by gain-plugin labels, '
+                'and train the segmenter on that'
+            )
         self.segmenter.merge_from_dict(segmenter_options or {})
         self.classifier.merge_from_dict(_of_attention(self.classifier, attention_options or {}))
         self.labelling = labelling or Labelling()

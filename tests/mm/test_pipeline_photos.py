@@ -39,6 +39,13 @@ def test_a_data_set_of_another_kind_keeps_its_arguments():
     assert made == {'type': 'Mine', 'pipeline': ['test'], 'test_mode': True}
 
 
+def test_a_stream_is_refused_before_it_trains(tmp_path):
+    (tmp_path / 'streamed.py').write_text("train_dataloader = dict(dataset=dict(type='StreamedPhotos'))")
+    segmenter = Path('configs/voc_animals_segmenters/deeplabv3plus.py')
+    with pytest.raises(ValueError, match=r'streamed.py trains from a stream, and labels are made for lists: label one'):
+        Pipeline(tmp_path / 'streamed.py', segmenter, tmp_path)
+
+
 def test_how_maps_are_read_is_overridden(tmp_path):
     classifier, segmenter = Path('configs/synthetic/plain.py'), Path('configs/voc_animals_segmenters/deeplabv3plus.py')
     options = {'flip': False, 'affinity.layers': ('network.0', 'network.1')}
