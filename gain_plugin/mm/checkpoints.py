@@ -3,6 +3,7 @@
 import os
 import re
 import time
+import warnings
 import zipfile
 from pathlib import Path
 from typing import IO
@@ -120,6 +121,11 @@ def hold_folder(folder: Path, seconds: float = 20.0) -> None:
                 lock.close()
                 raise ValueError(f'another process trains in {folder}: wait for it, or take another folder') from None
             time.sleep(0.1)
+        except OSError as error:  # a file system without locks, as Lustre may be
+            lock.close()
+            text = f'{folder} cannot be locked ({error}): take care that no other process trains in it'
+            warnings.warn(text, stacklevel=2)
+            return
         else:
             _HELD[folder.resolve()] = lock
             return

@@ -1,3 +1,4 @@
+import errno
 import fcntl
 from pathlib import Path
 
@@ -99,6 +100,15 @@ def test_a_checkpoint_that_a_kill_kept_from_being_called_the_last_is_called_so(c
     Runner.from_cfg(cfg).train()  # there is nothing left to be done
     assert (tmp_path / 'work/last_checkpoint').read_text() == str(tmp_path / 'work/iter_2.pth')
     assert {path.name for path in (tmp_path / 'work').glob('*.pth')} == {'iter_2.pth'}
+
+
+def test_a_folder_that_cannot_be_locked_is_told(tmp_path, monkeypatch):
+    def flock(file, operation):
+        raise OSError(errno.ENOSYS, 'Function not implemented')
+
+    monkeypatch.setattr(fcntl, 'flock', flock)
+    with pytest.warns(UserWarning, match='cannot be locked .*not implemented.*: take care that no other'):
+        hold_folder(tmp_path)
 
 
 def test_a_folder_in_which_another_process_trains_is_refused(tmp_path):
