@@ -263,8 +263,7 @@ class GAIN(CAM):
             step.health.update(map_health(maps, self.mask(normalize_maps(maps))))
         self.health = step.health
         if self.training:
-            weights = list(self.classifier.parameters())  # a replica of DataParallel has none
-            self._watch.look(step, trained=not weights or any(own.requires_grad for own in weights))
+            self._watch.look(step, self.classifier)
         return losses
 
     def erase(self, images: Tensor, maps: Tensor, image: Tensor, fill: Tensor | None) -> Tensor:

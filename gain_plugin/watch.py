@@ -3,7 +3,7 @@
 import warnings
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gain_plugin.step import Step
 
@@ -29,15 +29,14 @@ class Watch:
         self._sums: dict[str, float] = {}
         self._masks = self._filled = 0
 
-    def look(self, step: Step, *, trained: bool) -> None:
-        """Take in one step whose ``health`` is filled, of a classifier of which some weight is ``trained``, or none."""
+    def look(self, step: Step, classifier: nn.Module) -> None:
+        """Take in one step of the classifier whose ``health`` is filled."""
         if self._steps >= STEPS or 'coverage' not in step.health:
             return
         self._steps += 1
         if self._steps == 1:
             _warn_of_batch(step)
-            if not trained:
-                _warn('no weight of the classifier requires a gradient, so that its maps stay as they are: thaw some')
+            _warn_of_frozen(classifier)
         self._ranks.append(ranks(step.scores.detach().float().cpu(), step.labels))
         for name in ('coverage', 'dead_maps'):
             self._sums[name] = self._sums.get(name, 0.0) + float(step.health[name])
@@ -90,6 +89,12 @@ def _warn_of_batch(step: Step) -> None:
     scores = step.scores.detach()
     if scores.numel() >= _ENOUGH and bool(((scores >= 0) & (scores <= 1)).all()):
         _warn('all scores are in 0..1 as probabilities are: maps and loss_am are of the logits, before any sigmoid')
+
+
+def _warn_of_frozen(classifier: nn.Module) -> None:
+    weights = list(classifier.parameters())  # a replica of DataParallel has none
+    if weights and not any(own.requires_grad for own in weights):
+        _warn('no weight of the classifier requires a gradient, so that its maps stay as they are: thaw some')
 
 
 def _warn(text: str) -> None:

@@ -508,7 +508,7 @@ def test_memory_does_not_grow_over_200_steps(tiny, images, labels):
         if step in (20, 220):  # the first ones are kept for the warnings of gain_plugin.watch
             del scores, losses
             counts.append(live())
-    assert counts[0] == counts[1]
+    assert counts[1] <= counts[0]  # what other tests left may go meanwhile
 
 
 @pytest.mark.parametrize('scorer', SCORERS)
