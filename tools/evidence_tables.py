@@ -21,6 +21,7 @@ REPORT = Path('docs/evidence.md')
 BENCHMARKS, PERFORMANCE = Path('docs/benchmarks.json'), Path('docs/performance.md')
 COLUMNS = {
     'miou': 'segmenter',
+    'miou_refined': 'behind a CRF',
     'miou_782': 'on 782 photos',
     'label_miou': 'labels',
     'label_miou_otsu': 'Otsu',
@@ -34,7 +35,10 @@ COLUMNS = {
     'precision': 'precision',
     'recall': 'recall',
     'map': 'mAP',
+    'worst': 'worst group',
+    'misleading': 'misleading places',
     'top1': 'accuracy',
+    'inside': 'of the map on the animal',
 }
 MASKS = ('0', '63 (2 %)', '146 (5 %)', '437 (14 %)')
 CURVES = {  # seed mIoU of voc_animals over MASKS
