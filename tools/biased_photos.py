@@ -85,6 +85,7 @@ class Method:
 METHODS = {
     'plain': Method(),
     'gain': Method(GAINLoss(alpha=0.5)),
+    'gain_frozen': Method(GAINLoss(alpha=0.5), scorer='frozen'),
     'keep_label': Method(KeepLabel(), scorer='shared'),
     'resampled': Method(boxes=True),
     'ext_boxes': Method(GAINLoss(alpha=0.0, ext_weight=3.0), boxes=True),
