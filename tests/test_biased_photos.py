@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from gain_plugin import GAIN
+from gain_plugin.tags import Tags
 
 SHEEP, HORSE, COW, CAT = 17, 13, 10, 8  # in VOC's masks
 
@@ -62,20 +63,21 @@ def test_an_animal_is_pasted_where_its_mask_says(pasted):
 
 def test_no_photo_is_in_two_splits(pasted, monkeypatch):
     lists = {'train_aug': list('abcdefghijkl'), 'train': ['b'], 'val': ['x']}
-    monkeypatch.setattr(pasted, '_lines', lambda name: lists[Path(name).stem])
+    monkeypatch.setattr(pasted, 'read_list', lambda path: lists[path.stem])
     photos = pasted.splits()
     assert photos == {'train': list('cdefhijk'), 'held_out': ['a', 'g', 'l'], 'test': ['b', 'x']}
 
 
 def test_the_place_tells_the_animal_as_often_as_asked(pasted, monkeypatch):
-    shown = {str(value): [name] for value, name in ((SHEEP, 'sheep'), (HORSE, 'horse'), (COW, 'cow'), (CAT, 'cat'))}
+    shown = {str(value): (value - 1,) for value in (SHEEP, HORSE, COW, CAT)}
 
     def photo(value):
         image, mask = np.full((200, 200, 3), int(value), np.uint8), np.zeros((200, 200), np.uint8)
         mask[:80] = int(value)
         return image, mask
 
-    monkeypatch.setattr(pasted, '_labels_of', lambda: {**shown, 'both': ['sheep', 'cat']})
+    tags = Tags(Path(), {**shown, 'both': (SHEEP - 1, CAT - 1)})
+    monkeypatch.setattr(pasted, 'read_tags', lambda *_: tags)
     monkeypatch.setattr(pasted, '_photo', photo)
     data = pasted.paste([*shown, 'both'], 20, 0.8, 32, 0)
     assert data.groups.bincount().tolist() == [8, 2, 2, 8]
@@ -228,7 +230,7 @@ def test_a_step_sees_masks_as_its_images(pasted, biased, monkeypatch):
 
 
 def test_who_looks_at_the_place_is_right_where_it_leads(pasted, biased, monkeypatch):
-    monkeypatch.setattr(biased, 'GAIN', Spy)
+    monkeypatch.setattr(biased, 'CAM', Spy)
     data = data_of(pasted, torch.arange(8) // 4, torch.arange(8) % 2)
     data.images[:, 0] = 200 * data.places[:, None, None].to(torch.uint8)
     rated = biased.rate(ByPlace(), data)

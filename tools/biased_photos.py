@@ -21,7 +21,7 @@ from evidence import RESULTS, add
 from pasted_animals import ALIGNED, ANIMALS, GROUPS, Pasted, paste, splits
 from torch import Tensor, nn
 
-from gain_plugin import GAIN, GAINLoss, Step, energy_inside, normalize_maps
+from gain_plugin import CAM, GAIN, GAINLoss, Step, energy_inside, normalize_maps
 from gain_plugin.masks import UNKNOWN
 from gain_plugin.pretrained import efficientnet_lite
 
@@ -76,6 +76,7 @@ class Method:
     boxes: bool = False
     """Whether half of each batch is drawn from the BOXES images that have a box."""
     data: str = 'train'
+    """The set of ``sets`` that it trains on."""
     dro: bool = False
     """Group DRO, which knows the groups in training."""
     retrain: bool = False
@@ -203,13 +204,13 @@ def rate(classifier: nn.Module, data: Pasted) -> dict:
 
     ``top1`` counts the groups alike, ``misleading`` is of the two whose place is the other animal's.
     """
-    model = GAIN(classifier, scorer='detached').eval()
+    cam = CAM(classifier).eval()
     hits, inside = [], []
     for images, labels, masks in zip(batches(data), data.labels.split(50), data.masks.split(50), strict=True):
         with torch.inference_mode():
             hits.append(classifier(images).argmax(1) == labels)
         maps = F.interpolate(
-            model.attention(images, F.one_hot(labels, len(ANIMALS)))[:, None], masks.shape[-2:], mode='bilinear'
+            cam.attention(images, F.one_hot(labels, len(ANIMALS)))[:, None], masks.shape[-2:], mode='bilinear'
         )
         for own, label, mask in zip(maps, labels, masks, strict=True):
             inside.append(energy_inside(own, label[None], mask.long(), len(ANIMALS)))

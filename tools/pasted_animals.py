@@ -6,8 +6,8 @@ cats, where there is no object; some of either are neither. Tests have other pho
 The folder of photos is that of ``docs/evidence.md``; nothing is written.
 """
 
-import csv
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +16,15 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from gain_plugin.images import read_image
+from gain_plugin.lists import read_list
+from gain_plugin.mask_files import MaskNumbers
 from gain_plugin.masks import VOC_CLASSES
+from gain_plugin.tags import read_tags
 
 ROOT = Path(os.environ.get('VOC_ANIMALS', '../shared/voc_animals'))
+FOLDER = ROOT / 'VOCdevkit/VOC2012'
+MASKS = MaskNumbers(VOC_CLASSES, VOC_CLASSES)
 ANIMALS = ('sheep', 'horse')
 PLACES = ('cow', 'cat')  # whose photos have the meadows and the rooms
 ALIGNED = 0.95
@@ -47,7 +53,7 @@ class Pasted:
 
 def splits() -> dict[str, list[str]]:
     """Ids of the photos to train on, to hold out, a fifth of them, and to test on, VOC's own train and val."""
-    lists = {name: _lines(f'ImageSets/Segmentation/{name}.txt') for name in ('train_aug', 'train', 'val')}
+    lists = {name: read_list(FOLDER / f'ImageSets/Segmentation/{name}.txt') for name in ('train_aug', 'train', 'val')}
     tested = {*lists['train'], *lists['val']}
     others = [photo for photo in lists['train_aug'] if photo not in tested]
     held_out = others[::5]
@@ -70,7 +76,7 @@ def paste(photos: list[str], count: int, aligned: float, side: int, seed: int) -
 
     """
     random = np.random.default_rng(seed)
-    shown = _labels_of()
+    shown = read_tags(ROOT / 'image_level_labels.csv', VOC_CLASSES).labels
     animals = [_usable(photos, shown, animal, cut_out) for animal in ANIMALS]
     places = [_usable(photos, shown, place, background) for place in PLACES]
     parts = []
@@ -120,33 +126,25 @@ def compose(
     small = np.array(Image.fromarray(animal).resize(size[::-1]))
     top, left = (random.integers(side - length + 1) for length in size)
     mask = np.zeros((side, side), np.uint8)
-    mask[top : top + size[0], left : left + size[1]] = small[..., 3] > 127
-    under = image[top : top + size[0], left : left + size[1]]
-    under[:] = np.where(small[..., 3:] > 127, small[..., :3], under)
+    box, opaque = np.s_[top : top + size[0], left : left + size[1]], small[..., 3] > 127
+    mask[box] = opaque
+    image[box][opaque] = small[opaque, :3]
     return image, mask
 
 
-def _usable(photos: list[str], shown: dict[str, list[str]], label: str, part) -> list[np.ndarray]:
+def _usable(
+    photos: list[str],
+    shown: dict[str, tuple[int, ...]],
+    label: str,
+    part: Callable[[np.ndarray, np.ndarray, str], np.ndarray | None],
+) -> list[np.ndarray]:
     """What ``part`` makes of the photos that show a label and none of the other animals."""
-    others = {'bird', 'cat', 'cow', 'dog', 'horse', 'sheep'} - {label}
-    made = []
-    for photo in photos:
-        if label in shown[photo] and not others & set(shown[photo]):
-            image, mask = _photo(photo)
-            made.append(part(image, mask, label))
-    return [value for value in made if value is not None]
+    own = VOC_CLASSES.index(label)
+    others = {VOC_CLASSES.index(animal) for animal in ('bird', 'cat', 'cow', 'dog', 'horse', 'sheep')} - {own}
+    wanted = [photo for photo in photos if own in shown[photo] and others.isdisjoint(shown[photo])]
+    return [value for photo in wanted if (value := part(*_photo(photo), label)) is not None]
 
 
 def _photo(photo: str) -> tuple[np.ndarray, np.ndarray]:
-    folder = ROOT / 'VOCdevkit/VOC2012'
-    image = Image.open(folder / f'JPEGImages/{photo}.jpg').convert('RGB')
-    return np.array(image), np.array(Image.open(folder / f'SegmentationClassAug/{photo}.png'))
-
-
-def _labels_of() -> dict[str, list[str]]:
-    with (ROOT / 'image_level_labels.csv').open() as file:
-        return {row['id']: row['labels'].split() for row in csv.DictReader(file)}
-
-
-def _lines(name: str) -> list[str]:
-    return (ROOT / 'VOCdevkit/VOC2012' / name).read_text().split()
+    image = read_image(FOLDER / f'JPEGImages/{photo}.jpg')
+    return image, MASKS.read(FOLDER / f'SegmentationClassAug/{photo}.png')
