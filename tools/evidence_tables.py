@@ -23,6 +23,7 @@ COLUMNS = {
     'miou': 'segmenter',
     'miou_refined': 'behind a CRF',
     'miou_782': 'on 782 photos',
+    'miou_679': 'on 679 photos',
     'label_miou': 'labels',
     'label_miou_otsu': 'Otsu',
     'label_miou_030': 'threshold 0.30',
