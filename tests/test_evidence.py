@@ -78,7 +78,7 @@ def test_rows_go_on_from_one_start_and_are_made_once(tmp_path, monkeypatch):
         + 'default_hooks = dict(gain=dict(warmup=1, ramp=0, loss=dict(alpha=1.0)))\n'
     )
     paths = [str(tmp_path / f'set/{name}.py') for name in ('plain', 'gain')]
-    results, work = tmp_path / 'rows.json', tmp_path / 'work'
+    results, work = tmp_path / 'mine/rows.json', tmp_path / 'work'
     arguments = [*paths, '--seeds', '0', '--results', str(results), '--work-dir', str(work)]
     monkeypatch.setattr(sys, 'argv', ['evidence.py', *arguments])
     main()

@@ -130,6 +130,7 @@ def add(results: Path, key: tuple[str, str, int], make: Callable[[], dict]) -> N
     """Make the row of that data, method and seed unless it is there."""
     if key in map(ROW_KEY, saved(results)):
         return
+    results.parent.mkdir(parents=True, exist_ok=True)
     row = {'data': key[0], 'method': key[1], 'seed': key[2], **make()}
     with results.with_name(f'.{results.name}.lock').open('w') as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # another evidence.py may have added rows, this one too
